@@ -1,0 +1,1 @@
+"""The checked-in TLA+ of every protocol: a baseline and one variant per guard."""

@@ -1,0 +1,1 @@
+"""Jinja templates: the layout of everything that is generated."""
