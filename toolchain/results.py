@@ -1,0 +1,149 @@
+"""What is asked of an engine and what it answers: plain data, shared by both engines, the reports and the tests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ..transpiler.instance import Instance
+
+Status = Literal["holds", "violated", "inconclusive", "invalid"]
+
+State = Mapping[str, Any]
+"""Variable name → canonical Python value, in order of declaration."""
+
+IMPLICIT_PROPERTIES = ("type_ok", "well_defined", "deadlock_free")
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """A state and how it was reached; `action` is None for the initial state, whose arguments are what init chose."""
+
+    action: str | None
+    arguments: tuple[tuple[str, Any], ...]
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A counter-example or witness.
+
+    Finite: it ends in the state, or with the step, that violates. A lasso: after the last step the behaviour goes on
+    from `steps[loop_to]` for ever; `closing` is the step that leads back there (its state equals that one's).
+    Stuttering: it stays in the last state for ever.
+    """
+
+    steps: tuple[TraceStep, ...]
+    loop_to: int | None = None
+    closing: TraceStep | None = None
+    stuttering: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Of a safety run: distinct states, generated (initial states and steps), depth counted in states from 1.
+
+    `seconds` is the search, `wall_seconds` includes start-up. `changing` counts labelled steps that change something,
+    None where the engine does not tell.
+    """
+
+    distinct: int
+    generated: int
+    depth: int
+    seconds: float
+    wall_seconds: float
+    changing: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a search has come."""
+
+    engine: str
+    distinct: int
+    generated: int
+    depth: int
+    queue: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits after which a run is inconclusive: distinct states, and seconds for the whole check of one instance."""
+
+    max_states: int | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckJob:
+    """One instance (a baseline or a variant) to be checked.
+
+    `properties` are the names to evaluate, None for all that the protocol has; `type_ok` is evaluated in any case,
+    and reachability properties only where they are named (they are the baseline's business).
+    """
+
+    instance: Instance
+    properties: frozenset[str] | None = None
+    budget: Budget = Budget()
+    workers: int = 1
+    on_progress: Callable[[Progress], None] | None = None
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineResult:
+    """The answer of one engine about one instance.
+
+    `holds` only if the search finished and every name in `evaluated` was really evaluated. `violated` names the
+    property and comes with its trace. `reason` says in one sentence why a result is inconclusive or invalid.
+    `coverage`: action → steps taken by it (enabled argument tuples, summed over the states).
+    """
+
+    engine: str
+    version: str
+    status: Status
+    evaluated: tuple[str, ...] = ()
+    violated: str | None = None
+    trace: Trace | None = None
+    stats: Stats | None = None
+    coverage: Mapping[str, int] = field(default_factory=dict)
+    reason: str = ""
+
+
+class Engine(Protocol):
+    """An engine checks one instance at a time; several checks may run side by side from threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    def check(self, job: CheckJob) -> EngineResult:
+        """Never raises for a protocol's fault; raises `ToolError` where the tool itself cannot be used."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A labelled step between two states of a `StateGraph`, given by their indices."""
+
+    source: int
+    target: int
+    action: str
+    arguments: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateGraph:
+    """The reachable states in breadth-first order, the indices of the initial ones, and every labelled step.
+
+    The stuttering disjunct `Terminated` is no edge.
+    """
+
+    states: tuple[State, ...]
+    initial: tuple[int, ...]
+    edges: tuple[Edge, ...]
