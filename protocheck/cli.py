@@ -1,0 +1,130 @@
+"""The command line: `protocheck list`, `run`, `generate`, `trace show`, `graph`, `toolchain` and `completion`.
+
+Exit codes: 0 everything held and every mutant is accounted for, 1 a violation or an unaccounted mutant, 2 wrong use or
+a protocol that does not compile, 3 a tool failed or engines disagree, 4 inconclusive, 70 a bug of ours, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+import click
+
+from .commands_run import run
+from .commands_show import graph, trace
+from .commands_tools import completion, generate, list_protocols, toolchain
+from .toolchain.errors import UserError, nearest
+from .toolchain.tlc.errors import ToolError
+from .transpiler.diagnostics import CompileError
+
+EXIT_USAGE, EXIT_TOOL, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_PIPE = 2, 3, 70, 130, 143, 141
+ISSUES = "https://github.com/protocheck/protocheck/issues"
+
+
+class NearestGroup(click.Group):
+    """A group that answers an unknown command with the nearest one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise UserError(f"there is no command {args[0]}{nearest(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"protocheck {version('protocheck-tla')}")
+        ctx.exit(0)
+
+
+@click.group(cls=NearestGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
+def cli() -> None:
+    """Check a protocol that is written once in Python, break it guard by guard, and show what goes wrong."""
+
+
+cli.add_command(list_protocols)
+cli.add_command(run)
+cli.add_command(generate)
+cli.add_command(trace)
+cli.add_command(graph)
+cli.add_command(toolchain)
+cli.add_command(completion)
+
+
+class _Terminated(BaseException):
+    """The process was asked to end; unwinds like an interrupt, so that nothing started is left behind."""
+
+
+def _terminate(_: int, __: FrameType | None) -> None:
+    raise _Terminated
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point: runs a command and exits with its code; no user sees a traceback for his own mistake."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets a question mark, never a failed run.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_exit_code(list(arguments) if arguments is not None else None))
+
+
+def _exit_code(arguments: list[str] | None) -> int:
+    try:
+        result: Any = cli.main(arguments, prog_name="protocheck", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except UserError as error:
+        return _fail(str(error), EXIT_USAGE)
+    except CompileError as error:
+        click.echo(str(error), err=True)
+        return EXIT_USAGE
+    except ToolError as error:
+        return _fail(str(error), EXIT_TOOL)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except _Terminated:
+        click.echo("terminated", err=True)
+        return EXIT_TERMINATED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the flush at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
+    except Exception as error:
+        return _internal(error)
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    return code
+
+
+def _internal(error: Exception) -> int:
+    if os.environ.get("PROTOCHECK_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    text = " ".join(str(error).split())
+    hint = "" if os.environ.get("PROTOCHECK_DEBUG") else " (PROTOCHECK_DEBUG=1 shows where)"
+    return _fail(
+        f"this is a bug in protocheck, please report it at {ISSUES}: {type(error).__name__}: {text}{hint}", EXIT_INTERNAL
+    )

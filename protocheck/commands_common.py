@@ -1,0 +1,162 @@
+"""What several commands share: naming a protocol and its constants, and writing results out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .toolchain.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from .toolchain.layout import Block
+    from .transpiler import ir
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PLAIN_WIDTH = 120
+"""How wide a trace may be in a file or a pipe before it is written as a list."""
+
+
+class OneOf(click.ParamType):
+    """One of a few words; any other is answered with the nearest."""
+
+    def __init__(self, noun: str, words: Sequence[str]) -> None:
+        self.name = noun
+        self.words = tuple(words)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value not in self.words:
+            raise UserError(f"there is no {self.name} {value}{nearest(str(value), self.words)}")
+        return value
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f"[{'|'.join(self.words)}]"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return items(self.words, incomplete)
+
+
+def items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    """The words that complete what was typed."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+def compile_target(target: str) -> ir.Protocol:
+    """The protocol that a user names, compiled; `UserError` or `CompileError` where that fails."""
+    from .toolchain.loading import load_protocol
+    from .transpiler.frontend import compile_protocol
+
+    return compile_protocol(load_protocol(target))
+
+
+# ---------------------------------------------------------------------------------------------------- completion
+
+
+def complete_targets(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Built-in names, and files where none fits."""
+    from click.shell_completion import CompletionItem
+
+    from .toolchain.loading import built_in_names
+
+    return items(built_in_names(), incomplete) or [CompletionItem(incomplete, type="file")]
+
+
+def _named(ctx: click.Context) -> ir.Protocol | None:
+    """The protocol on the command line so far; completion stays silent about what is wrong with it."""
+    try:
+        return compile_target(str(ctx.params["target"]))
+    except Exception:
+        return None
+
+
+def complete_properties(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The properties of the protocol named before."""
+    from .toolchain.report import checkable
+
+    protocol = _named(ctx)
+    return items(checkable(protocol), incomplete) if protocol is not None else []
+
+
+def complete_guards(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The guards of the protocol named before."""
+    protocol = _named(ctx)
+    return items(protocol.guard_names, incomplete) if protocol is not None else []
+
+
+def complete_settings(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The constants of the protocol named before, with an equals sign."""
+    protocol = _named(ctx)
+    return items((f"{constant.name}=" for constant in protocol.constants), incomplete) if protocol is not None else []
+
+
+# ------------------------------------------------------------------------------------------------------- options
+
+target_argument = click.argument("target", shell_complete=complete_targets)
+
+set_option = click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    shell_complete=complete_settings,
+    help="Give a constant another value; may be repeated.",
+)
+
+
+# -------------------------------------------------------------------------------------------------------- output
+
+
+def emit(blocks: Iterable[Block]) -> None:
+    """Tables with colour at a terminal, aligned text elsewhere."""
+    from .toolchain.layout import render_plain
+
+    if sys.stdout.isatty():
+        from .toolchain.layout_rich import render_rich
+
+        render_rich(blocks, sys.stdout)
+    else:
+        click.echo(render_plain(blocks), nl=False)
+
+
+def width() -> int:
+    """How wide a table may be where the output goes."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file that cannot be written before a long run, not after it."""
+    folder = path.parent
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file")
+    if not folder.is_dir():
+        raise UserError(f"{path} cannot be written: there is no folder {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UserError(f"{path} cannot be written: permission denied")
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    import tempfile
+
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        # mkstemp makes files private; a result is as readable as any file the user makes.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,320 @@
+"""The check of a protocol as a whole: a clean baseline first, then every guard dropped in turn.
+
+In-process engines run in the calling thread, the others side by side in threads that wait for their processes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ..transpiler import ir
+from ..transpiler.instance import Instance, instantiate
+from ..transpiler.mutation import drop_guard
+from .errors import UserError, nearest
+from .report import Behaviour, Mutant, MutantStatus, Report, Verdict, checkable, kind_of, span_of
+from .results import Budget, CheckJob, Engine, EngineResult, Progress
+from .verdicts import checked, combine
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+IN_PROCESS = frozenset({"explorer"})
+"""Engines that compute in this process: threads would not make them faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a check is doing: `subject` is "" for the baseline, else the dropped guard; variants `done` of `total`."""
+
+    subject: str
+    progress: Progress
+    done: int
+    total: int
+
+
+def check_protocol(
+    protocol: ir.Protocol,
+    constants: Mapping[str, Any] | None = None,
+    *,
+    engines: Sequence[Engine],
+    mutate: bool = False,
+    properties: Iterable[str] | None = None,
+    budget: Budget = Budget(),
+    workers: int = 1,
+    on_activity: Callable[[Activity], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> Report:
+    """Check a protocol with every engine given; the first answers, the others confirm.
+
+    `properties` selects by name (`type_ok` is always evaluated). `workers` processes run side by side; more than one
+    is given to the baseline only through an engine of its own choice of trace. Raises `UserError` for an unknown
+    property, `CompileError` for constants that do not fit, `ToolError` for an engine that cannot be used; on
+    KeyboardInterrupt everything that was started is ended before it goes on.
+    """
+    started = time.monotonic()
+    requested = select_properties(protocol, properties)
+    instance = instantiate(protocol, constants)
+    runner = _Runner(engines, budget, workers, on_activity, cancel or threading.Event())
+    with runner:
+        baseline = runner.finish(runner.start(instance, requested))
+        mutants: tuple[Mutant, ...] | None = None
+        warnings = _coverage_warnings(protocol, baseline)
+        if baseline.status == "holds":
+            warnings += _vacuous(runner, instance, requested)
+        if mutate:
+            mutants = _campaign(runner, instance, requested, baseline) if baseline.status == "holds" else ()
+    warnings += _unconfirmed(baseline, "the baseline")
+    for mutant in mutants or ():
+        warnings += _unconfirmed(mutant.verdict, f"the variant without {mutant.guard}")
+        if mutant.declared is not None and mutant.behaviour == "changed":
+            warnings += (f"{mutant.guard} survives as declared, but its absence changes what can happen",)
+    return Report(
+        protocol=protocol,
+        instance=instance,
+        engines={result.engine: result.version for result in baseline.results},
+        requested=requested,
+        baseline=baseline,
+        mutants=mutants,
+        gated=mutate and baseline.status != "holds",
+        warnings=warnings,
+        problems=_problems(protocol, mutants),
+        seconds=time.monotonic() - started,
+    )
+
+
+def select_properties(protocol: ir.Protocol, names: Iterable[str] | None) -> tuple[str, ...]:
+    """The properties to evaluate, in the order of verdicts; raises `UserError` for a name that is none of them."""
+    known = checkable(protocol)
+    if names is None:
+        return known
+    chosen = set(names)
+    for name in sorted(chosen - set(known)):
+        if kind_of(protocol, name) == "terminal":
+            raise UserError(f"{name} says where the protocol may end; it is no property to check (see deadlock_free)")
+        raise UserError(f"{protocol.name} has no property {name}{nearest(name, known)}")
+    return tuple(name for name in known if name in chosen or name == "type_ok")
+
+
+# ----------------------------------------------------------------------------------------------- running engines
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    job: CheckJob
+    futures: Mapping[str, Future[EngineResult]]
+
+
+class _Runner(AbstractContextManager["_Runner"]):
+    """Runs jobs on every engine; leaving it on an error ends whatever still runs."""
+
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        budget: Budget,
+        workers: int,
+        on_activity: Callable[[Activity], None] | None,
+        cancel: threading.Event,
+    ) -> None:
+        if not engines:
+            raise ValueError("a check needs an engine")
+        self.engines = tuple(engines)
+        self.budget = budget
+        self.workers = max(1, workers)
+        self.on_activity = on_activity
+        self.cancel = cancel
+        self.done = self.total = 0
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.cancel.set()
+        if self._pool is not None:
+            # On an error, waiting ends with the engines' own clean-up: they watch `cancel`.
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def start(self, instance: Instance, requested: Iterable[str], engines: Sequence[Engine] | None = None) -> _Pending:
+        """Begin a job on the engines that run in processes of their own."""
+        job = CheckJob(
+            instance=instance,
+            properties=frozenset(requested),
+            budget=self.budget,
+            on_progress=self._observer(instance.protocol.dropped or ""),
+            cancel=self.cancel,
+        )
+        chosen = self.engines if engines is None else tuple(engines)
+        return _Pending(job, {e.name: self._submit(e, job) for e in chosen if e.name not in IN_PROCESS})
+
+    def finish(self, pending: _Pending) -> Verdict:
+        """Do the in-process part of a job, wait for the rest, and combine what was found."""
+        results: dict[str, EngineResult] = {}
+        for engine in self.engines:
+            if engine.name in IN_PROCESS:
+                results[engine.name] = engine.check(pending.job)
+        for name, future in pending.futures.items():
+            results[name] = future.result()
+        ordered = [checked(results[e.name], pending.job) for e in self.engines if e.name in results]
+        return combine(ordered, pending.job.instance.protocol)
+
+    def ask_first(self, instance: Instance, requested: Iterable[str]) -> EngineResult:
+        """A side question to the answering engine alone."""
+        pending = self.start(instance, requested, engines=())
+        return checked(self.engines[0].check(pending.job), pending.job)
+
+    def _submit(self, engine: Engine, job: CheckJob) -> Future[EngineResult]:
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="protocheck")
+        return self._pool.submit(engine.check, job)
+
+    def _observer(self, subject: str) -> Callable[[Progress], None] | None:
+        observe = self.on_activity
+        if observe is None:
+            return None
+        return lambda progress: observe(Activity(subject, progress, self.done, self.total))
+
+
+# ------------------------------------------------------------------------------------------------------ mutation
+
+
+def _campaign(
+    runner: _Runner, instance: Instance, requested: Sequence[str], baseline: Verdict
+) -> tuple[Mutant, ...]:
+    """Drop each guard in turn, in source order. Reachability is the baseline's business alone."""
+    protocol = instance.protocol
+    wanted = [name for name in requested if kind_of(protocol, name) != "reachable"]
+    variants = [instantiate(drop_guard(protocol, guard), instance.constants) for guard in protocol.guard_names]
+    runner.total = len(variants)
+    pending = [runner.start(variant, wanted) for variant in variants]
+    mutants = []
+    for guard, variant, job in zip(protocol.guard_names, variants, pending, strict=True):
+        if variant.protocol.dropped != guard:
+            raise AssertionError(f"the variant without {guard} was not built")
+        verdict = runner.finish(job)
+        mutants.append(_judge(runner, instance, guard, variant, baseline, verdict))
+        runner.done += 1
+    return tuple(mutants)
+
+
+def _judge(
+    runner: _Runner, instance: Instance, guard: str, variant: Instance, baseline: Verdict, verdict: Verdict
+) -> Mutant:
+    status: MutantStatus
+    behaviour: Behaviour | None = None
+    match verdict.status:
+        case "violated":
+            status = "killed"
+        case "holds":
+            status = "survived"
+            if fault := _lost_behaviour(baseline, verdict):
+                status, verdict = "invalid", replace(verdict, status="invalid", reason=fault)
+            else:
+                behaviour = _behaviour(runner, instance, variant, baseline, verdict)
+                if behaviour is None:
+                    status = "inconclusive"
+                    reason = "it survives, but the steps that change something could not be counted"
+                    verdict = replace(verdict, status="inconclusive", reason=reason)
+        case "inconclusive" | "invalid":
+            status = verdict.status
+    protocol = instance.protocol
+    declared = dict(protocol.survivors).get(guard)
+    return Mutant(guard, span_of(protocol, guard), status, verdict, variant, behaviour, declared)
+
+
+def _lost_behaviour(baseline: Verdict, verdict: Verdict) -> str:
+    """Dropping a guard only adds steps; a variant with fewer of them was not the variant, or not explored."""
+    before, after = baseline.answer.stats, verdict.answer.stats
+    if before is None or after is None or (after.distinct >= before.distinct and after.generated >= before.generated):
+        return ""
+    return (
+        f"{verdict.answer.engine} found less behaviour without the guard than with it "
+        f"({after.distinct} states and {after.generated} steps against {before.distinct} and {before.generated})"
+    )
+
+
+def _behaviour(
+    runner: _Runner, instance: Instance, variant: Instance, baseline: Verdict, verdict: Verdict
+) -> Behaviour | None:
+    """`same` iff neither states nor labelled steps that change something were added."""
+    before, after = baseline.answer.stats, verdict.answer.stats
+    if before is not None and after is not None and before.distinct != after.distinct:
+        return "changed"
+    earlier = {result.engine: result.stats for result in baseline.results}
+    for result in verdict.results:
+        with_guard, without = earlier.get(result.engine), result.stats
+        if with_guard and without and with_guard.changing is not None and without.changing is not None:
+            return "same" if with_guard.changing == without.changing else "changed"
+    # TLC does not tell how many steps change something: the explorer counts, it judges nothing here.
+    counts = [_count_changing(runner, one) for one in (instance, variant)]
+    if None in counts:
+        return None
+    return "same" if counts[0] == counts[1] else "changed"
+
+
+def _count_changing(runner: _Runner, instance: Instance) -> int | None:
+    from .explorer import ExplorerEngine
+
+    job = CheckJob(instance=instance, properties=frozenset({"type_ok"}), budget=runner.budget, cancel=runner.cancel)
+    result = ExplorerEngine().check(job)
+    return result.stats.changing if result.status == "holds" and result.stats else None
+
+
+# ------------------------------------------------------------------------------------------ warnings and problems
+
+
+def _coverage_warnings(protocol: ir.Protocol, baseline: Verdict) -> tuple[str, ...]:
+    """An action that never fired, in a run that saw everything."""
+    if baseline.status != "holds":
+        return ()
+    coverage = baseline.answer.coverage
+    return tuple(
+        f"{action.name} never fires within these bounds ({action.span.file}:{action.span.line})"
+        for action in protocol.actions
+        if not coverage.get(action.name)
+    )
+
+
+def _vacuous(runner: _Runner, instance: Instance, requested: Sequence[str]) -> tuple[str, ...]:
+    """A `leads_to` whose left side never occurs holds of nothing: the bounds are too small to say anything."""
+    protocol, warnings = instance.protocol, []
+    for item in protocol.of_kind("leads_to"):
+        if item.name in requested:
+            occurs = replace(item, kind="reachable", target=None)
+            probe = replace(instance, protocol=replace(protocol, properties=(occurs,)))
+            result = runner.ask_first(probe, ("type_ok", item.name))
+            if result.status == "violated" and result.violated == item.name:
+                where = f"{item.span.file}:{item.span.line}"
+                warnings.append(f"{item.name} holds vacuously: what should lead to it never occurs ({where})")
+    return tuple(warnings)
+
+
+def _unconfirmed(verdict: Verdict, what: str) -> tuple[str, ...]:
+    if verdict.status not in ("holds", "violated"):
+        return ()
+    return tuple(f"{engine} did not confirm {what}: {verdict.reason}" for engine in verdict.unconfirmed)
+
+
+def _problems(protocol: ir.Protocol, mutants: tuple[Mutant, ...] | None) -> tuple[str, ...]:
+    """Why a campaign fails: survivors nobody declared, and declarations that are not true."""
+    if mutants is None:
+        return ()
+    problems = []
+    for guard, _ in protocol.survivors:
+        if guard not in protocol.guard_names:
+            problems.append(f"a survivor is declared for {guard}, which is no guard{nearest(guard, protocol.guard_names)}")
+    for mutant in mutants:
+        if mutant.status == "survived" and mutant.declared is None:
+            missing = "a property is missing" if mutant.behaviour == "changed" else "the guard is redundant here"
+            problems.append(f"{mutant.guard} survives and is not declared as a survivor: {missing}")
+        if mutant.status == "killed" and mutant.declared is not None:
+            violated = mutant.verdict.violated
+            problems.append(f"{mutant.guard} is declared as a survivor but {violated} kills it")
+    return tuple(problems)

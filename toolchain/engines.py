@@ -1,0 +1,53 @@
+"""The engines by name. Each is imported only when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from .errors import UserError, nearest
+from .results import Engine
+from .tlc.errors import ToolError
+
+Choice = Literal["auto", "explorer", "tlc"]
+CHOICES: tuple[str, ...] = get_args(Choice)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The engines of a check, the answering one first, and a note where one that could have helped is not there."""
+
+    engines: tuple[Engine, ...]
+    note: str = ""
+
+
+def select_engines(choice: str) -> Selection:
+    """The engines for `--engine`: `auto` is the explorer, confirmed by TLC where TLC is there.
+
+    Raises `UserError` for an unknown name, `ToolError` where TLC is asked for by name and cannot be used.
+    """
+    match choice:
+        case "explorer":
+            return Selection((_explorer(),))
+        case "tlc":
+            return Selection((_tlc(),))
+        case "auto":
+            try:
+                return Selection((_explorer(), _tlc()))
+            except ToolError as error:
+                problem = str(error).splitlines()[0]
+                return Selection((_explorer(),), f"the explorer alone; TLC is not there to confirm: {problem}")
+        case _:
+            raise UserError(f"there is no engine {choice}{nearest(choice, CHOICES)}")
+
+
+def _explorer() -> Engine:
+    from .explorer import ExplorerEngine
+
+    return ExplorerEngine()
+
+
+def _tlc() -> Engine:
+    from .tlc_engine import TlcEngine
+
+    return TlcEngine()

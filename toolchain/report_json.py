@@ -1,0 +1,230 @@
+"""Reports and traces as JSON: stable key order, values in ITF, described by docs/report.schema.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..transpiler import ir
+from ..transpiler import valuetypes as types
+from ..transpiler.domains import Domain
+from .counterexample import CounterExample, snake_case
+from .errors import UserError
+from .itf import ItfError, Json, decode_untyped, encode, encode_state
+from .report import Mutant, Report, Verdict
+from .results import Stats, Trace, TraceStep
+
+TRACE_FORMAT = "protocheck-trace"
+TRACE_VERSION = 1
+
+
+def dumps(data: Json) -> str:
+    """JSON text of one object, two spaces deep, characters as they are, with a newline at the end."""
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+# ------------------------------------------------------------------------------------------------------- reports
+
+
+def report_json(report: Report) -> dict[str, Json]:
+    """The object that `run --json` prints."""
+    data: dict[str, Json] = {
+        "protocol": snake_case(report.protocol.name),
+        "constants": {name: encode(value) for name, value in report.constants.items()},
+        "engines": dict(report.engines),
+        "properties": list(report.requested),
+        "baseline": _check_json(report.baseline, report.baseline.status, report),
+    }
+    if report.mutants is not None:
+        data["mutants"] = [_mutant_json(mutant, report) for mutant in report.mutants]
+    data["warnings"] = list(report.warnings)
+    data["problems"] = list(report.problems)
+    data["exit_code"] = report.exit_code
+    return data
+
+
+def _mutant_json(mutant: Mutant, report: Report) -> dict[str, Json]:
+    data: dict[str, Json] = {"guard": mutant.guard}
+    data.update(_check_json(mutant.verdict, mutant.status, report, mutant))
+    if mutant.declared is not None:
+        data["declared"] = mutant.declared
+    return data
+
+
+def _check_json(verdict: Verdict, status: str, report: Report, mutant: Mutant | None = None) -> dict[str, Json]:
+    data: dict[str, Json] = {"status": status, "violated": verdict.violated}
+    if mutant is not None and mutant.behaviour is not None:
+        data["behaviour"] = mutant.behaviour
+    trace = verdict.answer.trace if verdict.violated is not None else None
+    if trace is None:
+        data["trace"] = None
+    else:
+        instance = mutant.instance if mutant is not None else report.instance
+        parameters = {(action, name): domain for (action, name), domain in instance.parameters.items()}
+        data.update(trace_json(trace, instance.variables, parameters))
+    if verdict.reason:
+        data["reason"] = verdict.reason
+    if verdict.disagreement:
+        data["disagreement"] = verdict.disagreement
+    data["stats"] = {result.engine: _stats_json(result.stats) for result in verdict.results if result.stats}
+    coverage = verdict.answer.coverage
+    data["coverage"] = {action.name: coverage[action.name] for action in report.protocol.actions if action.name in coverage}
+    return data
+
+
+def _stats_json(stats: Stats) -> dict[str, Json]:
+    return {
+        "distinct": stats.distinct,
+        "generated": stats.generated,
+        "depth": stats.depth,
+        "seconds": round(stats.seconds, 6),
+        "wall_seconds": round(stats.wall_seconds, 6),
+    }
+
+
+# -------------------------------------------------------------------------------------------------------- traces
+
+
+def trace_json(
+    trace: Trace, variables: Mapping[str, Domain], parameters: Mapping[tuple[str, str], Domain]
+) -> dict[str, Json]:
+    """`trace`, and for liveness `loop_to` with the `closing` step, or `stuttering`."""
+    data: dict[str, Json] = {
+        "trace": [
+            {**_move_json(step, parameters), "state": encode_state(step.state, variables)} for step in trace.steps
+        ]
+    }
+    if trace.loop_to is not None:
+        data["loop_to"] = trace.loop_to
+        if trace.closing is not None:
+            data["closing"] = _move_json(trace.closing, parameters)
+    if trace.stuttering:
+        data["stuttering"] = True
+    return data
+
+
+def _move_json(step: TraceStep, parameters: Mapping[tuple[str, str], Domain]) -> dict[str, Json]:
+    arguments = {name: encode(value, parameters.get((step.action or "", name))) for name, value in step.arguments}
+    return {"action": step.action, "args": arguments}
+
+
+def trace_file_json(report: Report, examples: Iterable[CounterExample]) -> dict[str, Json]:
+    """The object that `run --trace FILE` writes: every counter-example of a report, readable without the protocol."""
+    domains = {mutant.guard: mutant.instance for mutant in report.mutants or ()}
+    return {
+        "format": TRACE_FORMAT,
+        "version": TRACE_VERSION,
+        "protocol": snake_case(report.protocol.name),
+        "constants": {name: encode(value) for name, value in report.constants.items()},
+        "enumerations": sorted(_enumerations(report.protocol)),
+        "traces": [_example_json(example, domains.get(example.dropped or "", report.instance)) for example in examples],
+    }
+
+
+def _example_json(example: CounterExample, instance: Any) -> dict[str, Json]:
+    data: dict[str, Json] = {}
+    if example.dropped is not None:
+        data["guard"] = example.dropped
+        data["guard_at"] = example.dropped_where
+    data["violated"] = example.violated
+    data["kind"] = example.kind
+    data["declared_at"] = example.where
+    data["detail"] = example.detail
+    data["actions_at"] = dict(example.actions_where)
+    data.update(trace_json(example.trace, instance.variables, instance.parameters))
+    return data
+
+
+def _enumerations(protocol: ir.Protocol) -> set[str]:
+    """The Enum classes whose members occur as values of the protocol."""
+    found: set[str] = set()
+
+    def visit(kind: types.Type) -> None:
+        match kind:
+            case types.Enumeration(python):
+                found.add(python.__name__)
+            case types.Optional(inner) | types.Set(inner) | types.Sequence(inner):
+                visit(inner)
+            case types.Tuple(items):
+                for item in items:
+                    visit(item)
+            case types.Function(key, value):
+                visit(key)
+                visit(value)
+            case types.Record() | types.Union():
+                for record in types.alternatives(kind):
+                    for _, inner in record.fields:
+                        visit(inner)
+
+    typed: list[ir.Typed] = [*protocol.constants, *protocol.variables, *protocol.init.parameters]
+    typed += [parameter for action in protocol.actions for parameter in action.parameters]
+    for item in typed:
+        visit(item.type)
+    return found
+
+
+# ------------------------------------------------------------------------------------------------- reading traces
+
+
+def read_traces(text: str, name: str) -> tuple[CounterExample, ...]:
+    """The counter-examples of a trace file, or of what `run --json` printed; `name` is the file's, for messages.
+
+    Raises `UserError` where it is neither.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        position = f"{name}:{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else name
+        raise UserError(f"{position}: this is no JSON, so it is no trace that `protocheck run --trace` wrote") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{name} holds no JSON object, so it is no trace that `protocheck run --trace` wrote")
+    if data.get("format") == TRACE_FORMAT and data.get("version") != TRACE_VERSION:
+        raise UserError(f"{name} is a trace of version {data.get('version')}; this protocheck reads {TRACE_VERSION}")
+    try:
+        if data.get("format") == TRACE_FORMAT:
+            entries = list(data["traces"])
+        elif "baseline" in data:
+            entries = [entry for entry in (data["baseline"], *data.get("mutants", ())) if entry.get("trace")]
+        else:
+            raise UserError(f"{name} is neither a trace that `run --trace` wrote nor a report that `run --json` printed")
+        enumerations = frozenset(map(str, data.get("enumerations", ())))
+        constants = {str(key): decode_untyped(value, enumerations) for key, value in data["constants"].items()}
+        return tuple(_read_example(entry, str(data["protocol"]), constants, enumerations) for entry in entries)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        detail = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{name} is damaged: {detail}") from None
+
+
+def _read_example(
+    entry: Mapping[str, Json], protocol: str, constants: Mapping[str, Any], enumerations: frozenset[str]
+) -> CounterExample:
+    def read(step: Mapping[str, Json], state: Mapping[str, Any] | None = None) -> TraceStep:
+        arguments = tuple((name, decode_untyped(value, enumerations)) for name, value in step["args"].items())
+        if state is None:
+            state = {name: decode_untyped(value, enumerations) for name, value in step["state"].items()}
+        return TraceStep(step["action"], arguments, state)
+
+    steps = tuple(map(read, entry["trace"]))
+    if not steps:
+        raise ItfError("a trace has no state")
+    if any(tuple(step.state) != tuple(steps[0].state) for step in steps):
+        raise ItfError("its states do not all have the same variables")
+    loop_to, closing = entry.get("loop_to"), entry.get("closing")
+    if loop_to is not None and not (isinstance(loop_to, int) and 0 <= loop_to < len(steps)):
+        raise ItfError(f"the loop leads to state {loop_to}, of {len(steps)}")
+    back = read(closing, steps[loop_to].state) if closing is not None and loop_to is not None else None
+    return CounterExample(
+        protocol=protocol,
+        constants=constants,
+        violated=str(entry["violated"]),
+        kind=str(entry.get("kind", "")),
+        where=str(entry.get("declared_at", "")),
+        trace=Trace(steps, loop_to, back, bool(entry.get("stuttering", False))),
+        dropped=entry.get("guard"),
+        dropped_where=str(entry.get("guard_at", "")),
+        detail=str(entry.get("detail", "")),
+        actions_where={str(key): str(value) for key, value in entry.get("actions_at", {}).items()},
+    )
+
+

@@ -1,0 +1,171 @@
+"""A report as tables and sentences; the last line is the verdict, and it claims no more than was explored."""
+
+from __future__ import annotations
+
+from ..transpiler.domains import show
+from .counterexample import counter_example, counter_examples, place, snake_case
+from .layout import BLANK, Block, Column, Line, Style, Table, Text, count, line, listing, row
+from .report import Mutant, PropertyResult, Report, Verdict, checkable, property_rows
+from .trace_text import trace_blocks
+
+RESULT_STYLES: dict[PropertyResult, Style] = {
+    "holds": "good",
+    "reached": "good",
+    "violated": "bad",
+    "never reached": "bad",
+    "not decided": "warn",
+    "not selected": "dim",
+}
+
+
+def report_blocks(report: Report, width: int = 120, *, traces: bool = False) -> list[Block]:
+    """Everything about a check, top to bottom; `traces` adds the counter-example of every killed mutant."""
+    blocks: list[Block] = [*_heading(report), BLANK, _engines(report), BLANK, _properties(report)]
+    baseline = counter_example(report.instance, report.baseline)
+    if baseline is not None:
+        blocks += [BLANK, *trace_blocks(baseline, width)]
+    if report.mutants:
+        blocks += [BLANK, _mutants(report.mutants)]
+        if traces:
+            for example in counter_examples(report):
+                blocks += [BLANK, *trace_blocks(example, width)]
+    remarks = [line(Text("warning: ", "warn"), text) for text in report.warnings]
+    remarks += [line(Text("problem: ", "bad"), text) for text in report.problems]
+    if report.gated:
+        remarks.append(line(Text("problem: ", "bad"), "no guard was dropped, since the baseline must hold first"))
+    if remarks:
+        blocks += [BLANK, *remarks]
+    return [*blocks, BLANK, verdict_line(report)]
+
+
+def _heading(report: Report) -> list[Line]:
+    constants = "".join(f"  {name}={show(value)}" for name, value in report.constants.items())
+    lines = [line(Text(snake_case(report.protocol.name), "strong"), constants)]
+    summary = report.protocol.doc.strip().splitlines()
+    if summary:
+        lines.append(line(Text(summary[0], "dim")))
+    return lines
+
+
+def _engines(report: Report) -> Table:
+    rows = []
+    for result in report.baseline.results:
+        head = (Text(result.engine), Text(result.version))
+        if result.stats is None:
+            rows.append(row(*head, "", "", "", "", Text(result.reason, "warn")))
+            continue
+        stats = result.stats
+        # A run that stopped at a violation or at its budget has not seen everything; its counts say so.
+        partial = "" if result.status == "holds" else Text("stopped early", "dim")
+        seconds = f"{stats.seconds:.3f}"
+        rows.append(row(*head, stats.distinct, stats.generated, stats.depth, seconds, partial))
+    numbers = [Column(name, numeric=True) for name in ("distinct", "generated", "depth", "seconds")]
+    return Table((Column("engine"), Column("version"), *numbers, Column("")), tuple(rows))
+
+
+def _properties(report: Report) -> Table:
+    rows = [
+        row(item.name, Text(item.kind, "dim"), Text(item.result, RESULT_STYLES[item.result]), Text(place(item.span), "dim"))
+        for item in property_rows(report)
+    ]
+    return Table((Column("property"), Column("kind"), Column("result"), Column("")), tuple(rows))
+
+
+def _mutants(mutants: tuple[Mutant, ...]) -> Table:
+    rows = [row(mutant.guard, *_fate(mutant), Text(place(mutant.span), "dim")) for mutant in mutants]
+    columns = (
+        Column("dropped guard"),
+        Column("mutant"),
+        Column("by"),
+        Column("trace", numeric=True),
+        Column("distinct", numeric=True),
+        Column(""),
+        Column(""),
+    )
+    return Table(columns, tuple(rows))
+
+
+def _fate(mutant: Mutant) -> tuple[Text, Text, Text, Text, Text]:
+    """Status, killer, trace length, states and remark."""
+    answer = mutant.verdict.answer
+    states = Text(f"{answer.stats.distinct:,}") if answer.stats else Text("")
+    none = Text("")
+    match mutant.status:
+        case "killed":
+            length = Text(str(len(answer.trace.steps))) if answer.trace else none
+            unwanted = Text(f'declared to survive: "{mutant.declared}"', "bad") if mutant.declared else none
+            return Text("killed", "bad" if mutant.declared else "good"), Text(answer.violated or ""), length, none, unwanted
+        case "survived":
+            behaviour = f"{mutant.behaviour} behaviour"
+            if mutant.declared is not None:
+                return Text("survived", "warn"), none, none, states, Text(f'{behaviour}, as declared: "{mutant.declared}"')
+            return Text("survived", "bad"), none, none, states, Text(f"{behaviour}, not declared", "bad")
+        case "invalid" | "inconclusive":
+            return Text(mutant.status, "bad"), none, none, none, Text(mutant.verdict.reason)
+
+
+# ------------------------------------------------------------------------------------------------------- verdict
+
+
+def verdict_line(report: Report) -> Line:
+    """The outcome in one line."""
+    text = f"{snake_case(report.protocol.name)} {_outcome(report)}"
+    if report.mutants:
+        text += f"; {_campaign(report.mutants)}"
+    elif report.mutants is not None and not report.gated:
+        text += "; it has no guard to drop"
+    good = report.exit_code == 0
+    undecided = report.exit_code == 4
+    mark, style = ("✓", "good") if good else ("?", "warn") if undecided else ("✗", "bad")
+    return line(Text(f"{mark} {text}", style))  # type: ignore[arg-type]
+
+
+def bounds(report: Report) -> str:
+    """`within max_len=4`; a protocol without constants was explored as it is."""
+    constants = [f"{name}={show(value)}" for name, value in report.constants.items()]
+    return f"within {', '.join(constants)}" if constants else "in all its reachable states"
+
+
+def _outcome(report: Report) -> str:
+    baseline = report.baseline
+    match baseline.status:
+        case "holds":
+            partly = len(report.requested) < len(checkable(report.protocol))
+            # With a selection, what held is named: nobody should read more into it.
+            what = f"holds for {listing(report.requested)} {bounds(report)}" if partly else f"holds {bounds(report)}"
+            return what + _confirmation(baseline)
+        case "violated":
+            kinds = {item.name: item.kind for item in report.protocol.properties}
+            if kinds.get(baseline.violated or "") == "reachable":
+                return f"never reaches {baseline.violated} {bounds(report)}"
+            length = len(baseline.answer.trace.steps) if baseline.answer.trace else 0
+            return f"violates {baseline.violated} in {count(length, 'state')} {bounds(report)}"
+        case "inconclusive":
+            return f"is undecided {bounds(report)}: {baseline.reason}"
+        case "invalid":
+            return f"has no verdict: {baseline.disagreement or baseline.reason}"
+
+
+def _confirmation(verdict: Verdict) -> str:
+    """`, as 2 engines agree` where more than one finished."""
+    agreeing = [result.engine for result in verdict.results if result.status == "holds"]
+    return f" ({listing(agreeing)} agree)" if len(agreeing) > 1 else ""
+
+
+def _campaign(mutants: tuple[Mutant, ...]) -> str:
+    killed = sum(mutant.status == "killed" for mutant in mutants)
+    text = f"{killed} of {count(len(mutants), 'mutant')} killed"
+    groups = (
+        ("survived", True, "survived as declared"),
+        ("survived", False, "survived undeclared"),
+        ("inconclusive", None, "undecided"),
+        ("invalid", None, "invalid"),
+    )
+    for status, declared, words in groups:
+        number = sum(
+            mutant.status == status and declared in (None, mutant.declared is not None) for mutant in mutants
+        )
+        if number:
+            text += f", {number} {words}"
+    wrong = sum(mutant.status == "killed" and mutant.declared is not None for mutant in mutants)
+    return text + (f", {wrong} of them against its declaration" if wrong else "")

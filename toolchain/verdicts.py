@@ -1,0 +1,119 @@
+"""From the results of engines to one verdict: what each may claim, and where two of them contradict each other.
+
+Fail closed: a result that says more than it shows (`holds` without having evaluated a property that was asked for, a
+violation without a name or a trace) becomes `invalid` here, whichever engine it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..transpiler import ir
+from .report import Verdict
+from .results import CheckJob, EngineResult
+
+# Evaluated or met in every run, whatever is selected: values that do not fit, and expressions without a value.
+ALWAYS = frozenset({"type_ok", "well_defined"})
+
+
+def checked(result: EngineResult, job: CheckJob) -> EngineResult:
+    """The result as it may be believed: unchanged, or `invalid` with the reason why not."""
+    protocol = job.instance.protocol
+    fault = _fault(result, protocol, job.properties or frozenset())
+    if not fault:
+        return result
+    return replace(result, status="invalid", violated=None, trace=None, reason=f"{result.engine} {fault}")
+
+
+def _fault(result: EngineResult, protocol: ir.Protocol, requested: frozenset[str]) -> str:
+    match result.status:
+        case "holds":
+            missing = sorted((requested | {"type_ok"}) - set(result.evaluated))
+            if missing:
+                return f"says that everything holds but did not evaluate {', '.join(missing)}"
+            if result.stats is None:
+                return "says that everything holds but not how much it explored"
+            if result.violated is not None or result.trace is not None:
+                return "says that everything holds but shows a counter-example"
+        case "violated":
+            if result.violated is None:
+                return "reports a violation without naming the property"
+            if result.violated not in requested | ALWAYS:
+                return f"reports a violation of {result.violated}, which was not asked for"
+            unreached = {item.name for item in protocol.properties if item.kind == "reachable"}
+            if result.violated not in unreached and (result.trace is None or not result.trace.steps):
+                return f"reports a violation of {result.violated} without a trace"
+    return ""
+
+
+def combine(results: Sequence[EngineResult], protocol: ir.Protocol, *, same_depth: bool = True) -> Verdict:
+    """One verdict from the results of all engines, in the order asked; the first that is conclusive answers.
+
+    `same_depth` is false where an engine ran with several workers, whose depth is no longer exact.
+    """
+    conclusive = [result for result in results if result.status in ("holds", "violated")]
+    if not conclusive:
+        # A tool that failed weighs more than one that ran out of its budget.
+        answer = next((result for result in results if result.status == "invalid"), results[0])
+        return Verdict(answer.status, answer, tuple(results), reason=_reasons(results))
+    answer = conclusive[0]
+    for other in results:
+        if other is answer:
+            continue
+        if other.status == "invalid":
+            text = f"{answer.engine} says {_says(answer)}, but {_reasons([other])}"
+            return Verdict("invalid", answer, tuple(results), disagreement=text, reason=text)
+        if other.status in ("holds", "violated") and (text := disagreement(answer, other, protocol, same_depth)):
+            return Verdict("invalid", answer, tuple(results), disagreement=text, reason=text)
+    unfinished = tuple(result.engine for result in results if result.status == "inconclusive")
+    return Verdict(answer.status, answer, tuple(results), reason=_reasons(results), unconfirmed=unfinished)
+
+
+def disagreement(answer: EngineResult, other: EngineResult, protocol: ir.Protocol, same_depth: bool = True) -> str:
+    """Where two finished runs contradict each other, in one sentence; empty where they agree.
+
+    Counts are compared where both explored everything. Two violations must be equally long where a trace is shortest
+    by construction; their names may differ, since among equally short ones each engine stops at its own first.
+    """
+    if answer.status != other.status:
+        return f"{answer.engine} says {_says(answer)}, {other.engine} says {_says(other)}"
+    if answer.status == "holds":
+        return _different_counts(answer, other, same_depth)
+    kinds = {item.name: item for item in protocol.properties}
+    names = (answer.violated or "", other.violated or "")
+    judged_late = [name in kinds and (kinds[name].is_liveness or kinds[name].kind == "reachable") for name in names]
+    if judged_late[0] != judged_late[1]:
+        # Liveness and reachability are judged only where safety holds, so one engine missed a violation of safety.
+        return f"{answer.engine} says {_says(answer)}, {other.engine} says {_says(other)}"
+    if judged_late[0]:
+        return ""
+    lengths = [len(result.trace.steps) if result.trace else 0 for result in (answer, other)]
+    # A deadlock shows when its state is expanded, a bad successor already when it is generated: an engine that stops
+    # at its first find may meet the successor of an earlier state before a deadlock of the same level.
+    if lengths[0] == lengths[1] or (names[0] == "deadlock_free" and lengths[0] + 1 == lengths[1]):
+        return ""
+    return (
+        f"{answer.engine} violates {names[0]} in {lengths[0]} states, "
+        f"{other.engine} violates {names[1]} in {lengths[1]}; both should be shortest"
+    )
+
+
+def _different_counts(answer: EngineResult, other: EngineResult, same_depth: bool) -> str:
+    if answer.stats is None or other.stats is None:
+        return ""
+    keys = ("distinct", "generated", "depth") if same_depth else ("distinct", "generated")
+    differing = [
+        f"{key} {getattr(answer.stats, key)} and {getattr(other.stats, key)}"
+        for key in keys
+        if getattr(answer.stats, key) != getattr(other.stats, key)
+    ]
+    return f"{answer.engine} and {other.engine} count differently: {', '.join(differing)}" if differing else ""
+
+
+def _says(result: EngineResult) -> str:
+    return f"{result.violated} is violated" if result.status == "violated" else result.status
+
+
+def _reasons(results: Sequence[EngineResult]) -> str:
+    return "; ".join(result.reason for result in results if result.reason and result.status not in ("holds", "violated"))

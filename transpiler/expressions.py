@@ -1,0 +1,640 @@
+"""Python expressions → typed IR. Calls and comprehensions are in `calls`."""
+
+from __future__ import annotations
+
+import ast
+import enum
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from . import ir
+from . import valuetypes as types
+from .coercion import fit
+from .declarations import DeclaredMethod
+from .diagnostics import Code
+from .embed import embed
+from .scope import Refused, Scope
+from .source import MISSING, is_protocol
+from .traverse import bound_names
+
+
+def bound(scope: Scope, node: ast.expr, wanted: types.Type | None) -> ir.Expr:
+    """An expression over constants: a bound, a constant set, an initial value."""
+    inside = replace(scope, self_name=None, after_name=None)
+    return lower(inside, node) if wanted is None else lower_as(inside, node, wanted)
+
+
+def lower_as(scope: Scope, node: ast.expr, wanted: types.Type) -> ir.Expr:
+    """The expression, fitted to a type; refused where it does not fit."""
+    return fitted(scope, node, lower(scope, node), wanted)
+
+
+def fitted(scope: Scope, node: ast.expr, expr: ir.Expr, wanted: types.Type) -> ir.Expr:
+    """An expression that has been lowered already, fitted to a type."""
+    result = fit(expr, wanted)
+    if result is None:
+        scope.refuse(Code.TYPE, node, f"this is a {expr.type}, where a {wanted} is needed")
+    return result
+
+
+def condition(scope: Scope, node: ast.expr) -> ir.Expr:
+    """A bool; anything else, which Python would test for truthiness, is refused."""
+    expr = lower(scope, node)
+    if expr.type != types.BOOL:
+        remedy = {
+            types.Int: "compare it: `x != 0`",
+            types.Set: "compare it: `len(x) > 0`",
+            types.Sequence: "compare it: `len(x) > 0`",
+            types.Tuple: "compare it with the empty tuple: `x != ()`",
+            types.Optional: "compare it: `x is not None`",
+            types.Str: "compare it: `x == \"…\"`",
+        }.get(type(expr.type), "write a comparison")
+        scope.refuse(
+            Code.TRUTHINESS,
+            node,
+            f"a {expr.type} is used as a condition",
+            "Python would ask for its truthiness; TLA+ has no such thing",
+            remedy,
+        )
+    return expr
+
+
+def lower(scope: Scope, node: ast.expr) -> ir.Expr:
+    """The typed IR of an expression. Raises `Refused` with a diagnostic for what is outside the language."""
+    from . import calls
+
+    span = scope.span(node)
+    match node:
+        case ast.Constant(value):
+            if isinstance(value, (bool, int, str)) or value is None:
+                return embed(value, span)
+            scope.refuse(
+                Code.SYNTAX,
+                node,
+                f"{value!r} is no value of the language",
+                "values are bools, ints, strings, None, Enum members, sets, tuples, functions and records",
+            )
+        case ast.Name(name):
+            return _name(scope, node, name)
+        case ast.Attribute():
+            return _attribute(scope, node)
+        case ast.UnaryOp(ast.Not(), operand):
+            return ir.Not(condition(scope, operand), type=types.BOOL, span=span)
+        case ast.UnaryOp(ast.USub(), operand):
+            inner = _int(scope, operand)
+            if isinstance(inner, ir.Literal):
+                return replace(inner, value=-inner.value, span=span)
+            return ir.Negate(inner, type=types.INT, span=span)
+        case ast.BoolOp(operator, operands):
+            word = "and" if isinstance(operator, ast.And) else "or"
+            return ir.Logic(word, tuple(condition(scope, item) for item in operands), type=types.BOOL, span=span)  # type: ignore[arg-type]
+        case ast.IfExp(test, body, orelse):
+            return merge(scope, node, condition(scope, test), lower(scope, body), lower(scope, orelse))
+        case ast.BinOp(left, operator, right):
+            return _binary(scope, node, left, operator, right)
+        case ast.Compare(left, operators, rights):
+            return _comparison(scope, node, [left, *rights], operators)
+        case ast.Set(elements):
+            return _set_display(scope, node, elements)
+        case ast.Tuple(elements):
+            _no_star(scope, elements)
+            items = tuple(lower(scope, item) for item in elements)
+            return ir.TupleDisplay(items, type=types.Tuple(tuple(item.type for item in items)), span=span)
+        case ast.Subscript(value, index):
+            return _subscript(scope, node, value, index)
+        case ast.Dict(keys, values):
+            return _dict_display(scope, node, keys, values)
+        case ast.Call():
+            return calls.call(scope, node)
+        case ast.SetComp(element, generators):
+            return calls.set_comprehension(scope, node, element, generators)
+        case ast.DictComp(key, value, generators):
+            return calls.function_comprehension(scope, node, key, value, generators)
+        case ast.GeneratorExp():
+            scope.refuse(
+                Code.SYNTAX,
+                node,
+                "a generator on its own is no value",
+                remedy="put it into any, all, sum, min, max, frozenset or tuple",
+            )
+        case ast.ListComp() | ast.List():
+            scope.refuse(
+                Code.SYNTAX,
+                node,
+                "lists are mutable and not in the language",
+                remedy="write a tuple: `(a, b)` or `tuple(f(x) for x in …)`",
+            )
+        case ast.Lambda():
+            scope.refuse(Code.SYNTAX, node, "lambda is not in the language", remedy="write a @helper")
+        case ast.JoinedStr():
+            scope.refuse(Code.SYNTAX, node, "strings are names here and are not built", remedy="use an Enum or a Literal")
+        case ast.NamedExpr():
+            scope.refuse(Code.SYNTAX, node, "`:=` is not in the language", remedy="assign the local name before")
+        case ast.UnaryOp(ast.UAdd()) | ast.UnaryOp(ast.Invert()):
+            scope.refuse(Code.SYNTAX, node, "this operator is not in the language")
+        case _:
+            scope.refuse(Code.SYNTAX, node, f"{_words(node)} is not in the language")
+
+
+def merge(scope: Scope, node: ast.AST, test: ir.Expr, then: ir.Expr, orelse: ir.Expr) -> ir.IfElse:
+    """`then if test else orelse`, both fitted to the type that holds both."""
+    kind = types.unify(then.type, orelse.type)
+    left, right = (fit(then, kind), fit(orelse, kind)) if kind is not None else (None, None)
+    if kind is None or left is None or right is None:
+        scope.refuse(Code.TYPE, node, f"one branch is a {then.type}, the other a {orelse.type}")
+    return ir.IfElse(test, left, right, type=kind, span=scope.span(node))
+
+
+def set_of(scope: Scope, node: ast.AST, elements: Sequence[ir.Expr]) -> ir.SetDisplay:
+    """A set display of expressions that have been lowered already."""
+    element: types.Type | None = types.NEVER
+    for item in elements:
+        element = types.unify(element, item.type) if element is not None else None
+    if element is None:
+        scope.refuse(Code.TYPE, node, "the members of this set have different types")
+    items = [fit(item, element) for item in elements]
+    assert all(item is not None for item in items)
+    return ir.SetDisplay(
+        tuple(item for item in items if item is not None), type=types.Set(element), span=scope.span(node)
+    )
+
+
+# -------------------------------------------------------------------------------------------------------- names
+
+
+def _name(scope: Scope, node: ast.Name, name: str) -> ir.Expr:
+    if name in scope.broken:
+        raise Refused(None)
+    if name in scope.unassigned:
+        scope.refuse(
+            Code.UNASSIGNED,
+            node,
+            f"{name} has a value on some paths only",
+            "a local name is assigned on every path before it is used",
+            "assign it in the other branch as well, or before the `if`",
+        )
+    if name in scope.locals:
+        return replace(scope.locals[name], span=scope.span(node))
+    if name in (scope.self_name, scope.after_name):
+        scope.refuse(Code.SYNTAX, node, f"`{name}` is no value by itself", remedy=f"write {name}.variable")
+    if scope.self_name is None and name in scope.context.constants:
+        return _constant(scope, node, name)
+    if scope.self_name is None and name in scope.context.variables:
+        scope.refuse(
+            Code.CONSTANT, node, f"{name} is a state variable", "bounds and initial values are over constants only"
+        )
+    value = scope.namespace.lookup(name)
+    if value is MISSING:
+        near = _near(name, [*scope.locals, *scope.context.constants, *scope.context.variables])
+        in_class = name in scope.context.constants or name in scope.context.variables
+        scope.refuse(
+            Code.NAME,
+            node,
+            f"{name} is not defined here",
+            remedy=f"write {scope.self_name}.{name}" if in_class and scope.self_name else near,
+        )
+    return _python_value(scope, node, value, name)
+
+
+def _python_value(scope: Scope, node: ast.expr, value: Any, name: str) -> ir.Expr:
+    if isinstance(value, type) and issubclass(value, enum.Enum):
+        kind = types.Enumeration(value)
+        return ir.Members(kind, type=types.Sequence(kind), span=scope.span(node))
+    try:
+        return embed(value, scope.span(node))
+    except TypeError:
+        scope.refuse(
+            Code.NAME,
+            node,
+            f"{name} is a {type(value).__name__}, which is no value of the language",
+            "values are bools, ints, strings, None, Enum members, frozensets, tuples and frozen dataclasses",
+        )
+
+
+def _constant(scope: Scope, node: ast.AST, name: str) -> ir.Expr:
+    constant = scope.context.constants[name]
+    return ir.ConstantRef(name, type=constant.type, span=scope.span(node))
+
+
+def _attribute(scope: Scope, node: ast.Attribute) -> ir.Expr:
+    name, span = node.attr, scope.span(node)
+    if isinstance(node.value, ast.Name) and node.value.id not in scope.locals:
+        holder = node.value.id
+        if holder == scope.self_name and scope.self_name is not None:
+            return _member(scope, node, after=False)
+        if holder == scope.after_name and scope.after_name is not None:
+            return _member(scope, node, after=True)
+    outer = _python_object(scope, node.value)
+    if outer is not MISSING:
+        if is_protocol(outer) and name in scope.context.constants:
+            return _constant(scope, node, name)
+        value = getattr(outer, name, MISSING)
+        if value is MISSING:
+            scope.refuse(
+                Code.ATTRIBUTE, node, f"{ast.unparse(node.value)} has no {name}", remedy=_near(name, dir(outer))
+            )
+        return _python_value(scope, node, value, ast.unparse(node))
+    record = lower(scope, node.value)
+    if isinstance(record.type, types.Optional):
+        record = ir.Unwrap(record, type=record.type.item, span=record.span)
+    owners = [item.field(name) for item in types.alternatives(record.type)]
+    kinds = [kind for kind in owners if kind is not None]
+    if not kinds:
+        fields = sorted({field for item in types.alternatives(record.type) for field, _ in item.fields})
+        scope.refuse(Code.ATTRIBUTE, node, f"a {record.type} has no field {name}", remedy=_near(name, fields))
+    kind: types.Type | None = kinds[0]
+    for other in kinds[1:]:
+        kind = types.unify(kind, other) if kind is not None else None
+    if kind is None:
+        scope.refuse(Code.TYPE, node, f"the field {name} has different types in {record.type}")
+    return ir.Field(record, name, type=kind, span=span)
+
+
+def _python_object(scope: Scope, node: ast.expr) -> Any:
+    """What a dotted name outside the protocol refers to: a module, a class; MISSING for an expression of the language."""
+    match node:
+        case ast.Name(name) if name not in scope.locals and name not in (scope.self_name, scope.after_name):
+            if name in scope.broken or name in scope.unassigned:
+                return MISSING
+            value = scope.namespace.lookup(name)
+            return value if isinstance(value, type) or hasattr(value, "__spec__") else MISSING
+        case ast.Attribute(ast.Name(holder), name) if holder == scope.self_name:
+            value = getattr(scope.context.declarations.python, name, MISSING)
+            return value if isinstance(value, type) else MISSING
+        case ast.Attribute(value, name):
+            outer = _python_object(scope, value)
+            inner = getattr(outer, name, MISSING) if outer is not MISSING else MISSING
+            return inner if isinstance(inner, type) or hasattr(inner, "__spec__") else MISSING
+        case _:
+            return MISSING
+
+
+def _member(scope: Scope, node: ast.Attribute, *, after: bool) -> ir.Expr:
+    name, span = node.attr, scope.span(node)
+    context = scope.context
+    if name in context.constants:
+        return _constant(scope, node, name)
+    if name in context.variables:
+        if not after and name in scope.current:
+            return replace(scope.current[name], span=span)
+        if scope.stateless:
+            scope.refuse(
+                Code.CONSTANT, node, f"{name} has no value yet", "initial values are over constants and choices only"
+            )
+        return ir.VariableRef(name, after, type=context.variables[name].type, span=span)
+    declared = context.declarations.members.get(name)
+    if isinstance(declared, DeclaredMethod):
+        scope.refuse(Code.SYNTAX, node, f"{name} is a method", remedy=f"call it: {ast.unparse(node)}()")
+    if declared is not None:
+        value = getattr(context.declarations.python, name, MISSING)
+        if isinstance(value, type):
+            return _python_value(scope, node, value, name)
+        if name not in scope.broken:
+            raise Refused(None)  # a constant or variable whose own declaration was refused
+    scope.refuse(
+        Code.ATTRIBUTE,
+        node,
+        f"{context.declarations.python.__name__} has no {name}",
+        remedy=_near(name, list(context.declarations.members)),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- operators
+
+
+def _int(scope: Scope, node: ast.expr) -> ir.Expr:
+    expr = lower(scope, node)
+    result = fit(expr, types.INT)
+    if result is None:
+        remedy = "write `1 if x else 0`: a bool is no int" if expr.type == types.BOOL else ""
+        scope.refuse(Code.TYPE, node, f"this is a {expr.type}, where an int is needed", remedy=remedy)
+    return result
+
+
+_ARITHMETIC: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+}
+_SETS: dict[type[ast.operator], str] = {ast.BitOr: "|", ast.BitAnd: "&", ast.Sub: "-", ast.BitXor: "^"}
+
+
+def _binary(
+    scope: Scope, node: ast.expr, left_node: ast.expr, operator: ast.operator, right_node: ast.expr
+) -> ir.Expr:
+    span = scope.span(node)
+    left, right = _held(lower(scope, left_node)), _held(lower(scope, right_node))
+    sequences = (types.Sequence, types.Tuple)
+    if isinstance(operator, ast.Add) and isinstance(left.type, sequences) and isinstance(right.type, sequences):
+        return _concatenate(scope, node, left, right)
+    if type(operator) in _SETS and (isinstance(left.type, types.Set) or isinstance(right.type, types.Set)):
+        kind = types.unify(left.type, right.type)
+        if not isinstance(kind, types.Set):
+            scope.refuse(Code.TYPE, node, f"{_symbol(operator)} between a {left.type} and a {right.type}")
+        return ir.SetOperation(
+            _SETS[type(operator)],  # type: ignore[arg-type]
+            fitted(scope, left_node, left, kind),
+            fitted(scope, right_node, right, kind),
+            type=kind,
+            span=span,
+        )
+    if isinstance(operator, ast.Div):
+        scope.refuse(Code.SYNTAX, node, "`/` makes fractions", "there are only ints", "write `//`")
+    if type(operator) not in _ARITHMETIC:
+        scope.refuse(Code.SYNTAX, node, f"the operator {_symbol(operator)} is not in the language for {left.type}")
+    for side, item in ((left, left_node), (right, right_node)):
+        if side.type != types.INT:
+            remedy = "write `1 if x else 0`: a bool is no int" if side.type == types.BOOL else ""
+            scope.refuse(
+                Code.TYPE, item, f"this is a {side.type}, where {_symbol(operator)} needs an int", remedy=remedy
+            )
+    return ir.Arithmetic(_ARITHMETIC[type(operator)], left, right, type=types.INT, span=span)  # type: ignore[arg-type]
+
+
+def _held(expr: ir.Expr) -> ir.Expr:
+    """An operand: what an optional holds."""
+    if isinstance(expr.type, types.Optional):
+        return ir.Unwrap(expr, type=expr.type.item, span=expr.span)
+    return expr
+
+
+def _concatenate(scope: Scope, node: ast.expr, left: ir.Expr, right: ir.Expr) -> ir.Expr:
+    if isinstance(left, ir.TupleDisplay) and isinstance(right, ir.TupleDisplay):
+        both = (*left.elements, *right.elements)
+        return ir.TupleDisplay(both, type=types.Tuple(tuple(item.type for item in both)), span=scope.span(node))
+    element: types.Type | None = types.NEVER
+    for kind in (left.type, right.type):
+        parts = kind.items if isinstance(kind, types.Tuple) else (kind.element,) if isinstance(kind, types.Sequence) else ()
+        for part in parts:
+            element = types.unify(element, part) if element is not None else None
+    if element is None:
+        scope.refuse(Code.TYPE, node, f"`+` between a {left.type} and a {right.type}")
+    sequence = types.Sequence(element)
+    before, after = fit(left, sequence), fit(right, sequence)
+    if before is None or after is None:
+        scope.refuse(Code.TYPE, node, f"`+` between a {left.type} and a {right.type}")
+    return ir.Concatenate(before, after, type=sequence, span=scope.span(node))
+
+
+def _comparison(scope: Scope, node: ast.expr, operands: list[ast.expr], operators: list[ast.cmpop]) -> ir.Expr:
+    parts: list[ir.Expr] = []
+    lowered = [None if _is_collection_side(operators, index) else lower(scope, item) for index, item in enumerate(operands)]
+    named: list[tuple[str, ir.Expr]] = []
+    for index, operator in enumerate(operators):
+        left = lowered[index]
+        if left is None:
+            left = lower(scope, operands[index])
+        right = lowered[index + 1]
+        # The middle of `a < b < c` stands twice in the result, but names are bound once in a definition.
+        if right is not None and index + 2 < len(operands) and bound_names(right):
+            name = scope.names.fresh("middle")
+            named.append((name, right))
+            right = lowered[index + 1] = ir.LocalRef(name, type=right.type, span=right.span)
+        parts.append(_compare_one(scope, node, operands[index], left, operator, operands[index + 1], right))
+    if len(parts) == 1:
+        return parts[0]
+    result: ir.Expr = ir.Logic("and", tuple(parts), type=types.BOOL, span=scope.span(node))
+    for name, value in reversed(named):
+        result = ir.Let(name, value, result, type=types.BOOL, span=scope.span(node))
+    return result
+
+
+def _is_collection_side(operators: list[ast.cmpop], index: int) -> bool:
+    """Whether an operand stands only to the right of `in`, where a range or an Enum class may stand as well."""
+    return index > 0 and isinstance(operators[index - 1], (ast.In, ast.NotIn))
+
+
+_ORDER: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+
+
+def _compare_one(
+    scope: Scope,
+    node: ast.expr,
+    left_node: ast.expr,
+    left: ir.Expr,
+    operator: ast.cmpop,
+    right_node: ast.expr,
+    lowered: ir.Expr | None,
+) -> ir.Expr:
+    span = scope.span(node)
+    match operator:
+        case ast.In() | ast.NotIn():
+            return _membership(scope, node, left_node, left, right_node, isinstance(operator, ast.NotIn))
+        case ast.Is() | ast.IsNot():
+            if not (isinstance(right_node, ast.Constant) and right_node.value is None):
+                scope.refuse(Code.SYNTAX, node, "`is` compares identity", remedy="write `==`, or `is None`")
+            if not isinstance(left.type, (types.Optional, types.Nothing)):
+                scope.refuse(Code.TYPE, left_node, f"a {left.type} is never None")
+            none = ir.Literal(None, type=left.type, span=scope.span(right_node))
+            return ir.Equal(left, none, isinstance(operator, ast.IsNot), type=types.BOOL, span=span)
+    right = lowered if lowered is not None else lower(scope, right_node)
+    if isinstance(operator, (ast.Eq, ast.NotEq)):
+        return _equal(scope, node, left, right, isinstance(operator, ast.NotEq))
+    word = _ORDER[type(operator)]
+    left, right = _held(left), _held(right)
+    if isinstance(left.type, types.Set) or isinstance(right.type, types.Set):
+        kind = types.unify(left.type, right.type)
+        if not isinstance(kind, types.Set):
+            scope.refuse(Code.TYPE, node, f"{word} between a {left.type} and a {right.type}")
+        left, right = fitted(scope, left_node, left, kind), fitted(scope, right_node, right, kind)
+        if word in (">", ">="):
+            left, right = right, left
+        return ir.Subset(left, right, word in ("<", ">"), type=types.BOOL, span=span)
+    for side, item in ((left, left_node), (right, right_node)):
+        if side.type != types.INT:
+            scope.refuse(
+                Code.TYPE,
+                item,
+                f"{word} orders ints and sets, this is a {side.type}",
+                "interchangeable members have no order" if isinstance(side.type, types.Model) else "",
+            )
+    return ir.Compare(word, left, right, type=types.BOOL, span=span)  # type: ignore[arg-type]
+
+
+def _equal(scope: Scope, node: ast.expr, left: ir.Expr, right: ir.Expr, negated: bool) -> ir.Expr:
+    kind = types.unify(left.type, right.type)
+    different_records = (
+        isinstance(left.type, types.Record) and isinstance(right.type, types.Record) and left.type != right.type
+    )
+    if kind is None or different_records or isinstance(kind, types.Range):
+        remedy, code = "", Code.TYPE
+        models = [side.type for side in (left, right) if isinstance(side.type, types.Model)]
+        if models and types.STR in (left.type, right.type):
+            code = Code.SYMMETRY
+            remedy = f"members of {models[0].constant} are interchangeable: no literal names one; choose it as a parameter"
+        scope.refuse(
+            code, node, f"== between a {left.type} and a {right.type}", "equality compares equal types", remedy
+        )
+    a, b = fit(left, kind), fit(right, kind)
+    if a is None or b is None:
+        scope.refuse(Code.TYPE, node, f"== between a {left.type} and a {right.type}", "equality compares equal types")
+    return ir.Equal(a, b, negated, type=types.BOOL, span=scope.span(node))
+
+
+def _membership(
+    scope: Scope, node: ast.expr, left_node: ast.expr, left: ir.Expr, right_node: ast.expr, negated: bool
+) -> ir.Expr:
+    from .calls import iterable
+
+    collection = iterable(scope, right_node)
+    element = element_type(collection.type)
+    kind = types.unify(left.type, element)
+    if kind is None:
+        symmetric = isinstance(element, types.Model) and left.type == types.STR
+        scope.refuse(
+            Code.SYMMETRY if symmetric else Code.TYPE,
+            node,
+            f"`in` asks for a {left.type} among {element}",
+            "members are compared for equality, and equality compares equal types",
+        )
+    item = fit(left, kind)
+    if isinstance(collection.type, types.Set) and kind != element:
+        # `x in s` for an optional x: the set is taken as one of optionals, so that None is simply not among them.
+        collection = fit(collection, types.Set(kind)) or collection
+    elif isinstance(collection.type, types.Sequence) and kind != element:
+        collection = fit(collection, types.Sequence(kind)) or collection
+    assert item is not None
+    return ir.Member(item, collection, negated, type=types.BOOL, span=scope.span(node))
+
+
+def element_type(kind: types.Type) -> types.Type:
+    """What iterating over a collection yields."""
+    match kind:
+        case types.Set(element) | types.Sequence(element):
+            return element
+        case types.Range():
+            return types.INT
+        case _:
+            raise AssertionError(kind)
+
+
+# --------------------------------------------------------------------------------------------------- containers
+
+
+def _set_display(scope: Scope, node: ast.Set, elements: list[ast.expr]) -> ir.Expr:
+    _no_star(scope, elements)
+    return set_of(scope, node, [lower(scope, item) for item in elements])
+
+
+def _no_star(scope: Scope, elements: list[ast.expr]) -> None:
+    for item in elements:
+        if isinstance(item, ast.Starred):
+            scope.refuse(Code.SYNTAX, item, "`*` in a display is not in the language", remedy="use `+` or `|`")
+
+
+def _subscript(scope: Scope, node: ast.Subscript, value: ast.expr, index: ast.expr) -> ir.Expr:
+    span = scope.span(node)
+    holder = _held(lower(scope, value))
+    match holder.type:
+        case types.Function(key, result):
+            return ir.Apply(holder, lower_as(scope, index, key), type=result, span=span)
+        case types.Tuple(items) if isinstance(index, ast.Slice):
+            return _slice(scope, node, _as_sequence(scope, node, holder), index)
+        case types.Tuple(items):
+            position = lower(scope, index)
+            if isinstance(position, ir.Literal) and position.type == types.INT and -len(items) <= position.value < len(items):
+                place = position.value % len(items)
+                return ir.Component(holder, place, type=items[place], span=span)
+            if isinstance(position, ir.Literal):
+                scope.refuse(Code.TYPE, index, f"a {holder.type} has positions 0 to {len(items) - 1}")
+            sequence = _as_sequence(scope, node, holder)
+            assert isinstance(sequence.type, types.Sequence)
+            return ir.Index(
+                sequence, fitted(scope, index, position, types.INT), type=sequence.type.element, span=span
+            )
+        case types.Sequence(element):
+            if isinstance(index, ast.Slice):
+                return _slice(scope, node, holder, index)
+            return ir.Index(holder, _int(scope, index), type=element, span=span)
+        case _:
+            scope.refuse(Code.TYPE, node, f"a {holder.type} has no elements by index or key")
+
+
+def _as_sequence(scope: Scope, node: ast.AST, holder: ir.Expr) -> ir.Expr:
+    assert isinstance(holder.type, types.Tuple)
+    element: types.Type | None = types.NEVER
+    for item in holder.type.items:
+        element = types.unify(element, item) if element is not None else None
+    result = fit(holder, types.Sequence(element)) if element is not None else None
+    if result is None:
+        scope.refuse(
+            Code.TYPE, node, f"the positions of a {holder.type} have different types", remedy="index with a number"
+        )
+    return result
+
+
+def _slice(scope: Scope, node: ast.Subscript, sequence: ir.Expr, index: ast.Slice) -> ir.Expr:
+    if index.step is not None:
+        scope.refuse(Code.SYNTAX, index.step, "slices have no step", remedy="build the tuple with a comprehension")
+    start = _int(scope, index.lower) if index.lower is not None else None
+    stop = _int(scope, index.upper) if index.upper is not None else None
+    return ir.Slice(sequence, start, stop, type=sequence.type, span=scope.span(node))
+
+
+def _dict_display(scope: Scope, node: ast.Dict, keys: Sequence[ast.expr | None], values: list[ast.expr]) -> ir.Expr:
+    span = scope.span(node)
+    if not keys:
+        scope.refuse(
+            Code.SYNTAX,
+            node,
+            "an empty dict is no total function",
+            remedy="give every key its value: `{k: v for k in keys}`",
+        )
+    if keys[0] is None:
+        base = _held(lower(scope, values[0]))
+        if not isinstance(base.type, types.Function):
+            scope.refuse(Code.TYPE, values[0], f"`**` spreads a function, this is a {base.type}")
+        entries = []
+        for key, value in zip(keys[1:], values[1:], strict=True):
+            if key is None:
+                scope.refuse(Code.SYNTAX, value, "only the first entry may be `**function`")
+            entries.append((lower_as(scope, key, base.type.key), lower_as(scope, value, base.type.value)))
+        if not entries:
+            return base
+        return ir.FunctionUpdate(base, tuple(entries), type=base.type, span=span)
+    pairs: list[tuple[ir.Expr, ir.Expr]] = []
+    for key, value in zip(keys, values, strict=True):
+        if key is None:
+            scope.refuse(Code.SYNTAX, value, "`**function` comes first")
+        pairs.append((lower(scope, key), lower(scope, value)))
+    key_type = _common(scope, node, [key for key, _ in pairs], "keys")
+    value_type = _common(scope, node, [value for _, value in pairs], "values")
+    display = ir.FunctionDisplay(tuple(pairs), type=types.Function(key_type, value_type), span=span)
+    return fit(replace(display, type=types.Function(types.NEVER, types.NEVER)), display.type) or display
+
+
+def _common(scope: Scope, node: ast.AST, items: list[ir.Expr], what: str) -> types.Type:
+    merged: types.Type | None = types.NEVER
+    for item in items:
+        merged = types.unify(merged, item.type) if merged is not None else None
+    if merged is None:
+        scope.refuse(Code.TYPE, node, f"the {what} of this dict have different types")
+    return merged
+
+
+# --------------------------------------------------------------------------------------------------------- words
+
+
+def _symbol(operator: ast.operator) -> str:
+    return {**_ARITHMETIC, **_SETS, ast.Pow: "**", ast.LShift: "<<", ast.RShift: ">>", ast.Div: "/"}.get(
+        type(operator), type(operator).__name__
+    )
+
+
+def _words(node: ast.expr) -> str:
+    return {"Await": "await", "Yield": "yield", "YieldFrom": "yield", "Starred": "`*`"}.get(
+        type(node).__name__, f"`{ast.unparse(node)}`"
+    )
+
+
+def _near(name: str, candidates: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, candidates, 1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+__all__ = ["bound", "condition", "element_type", "fitted", "lower", "lower_as", "merge", "set_of"]
