@@ -1,7 +1,8 @@
 """The command line: `protocheck list`, `run`, `generate`, `trace show`, `graph`, `toolchain` and `completion`.
 
 Exit codes: 0 everything held and every mutant is accounted for, 1 a violation or an unaccounted mutant, 2 wrong use or
-a protocol that does not compile, 3 a tool failed or engines disagree, 4 inconclusive, 70 a bug of ours, 130 interrupted.
+a protocol that does not compile, 3 a tool failed or engines disagree, 4 inconclusive, 70 a bug of ours, 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from .toolchain.tlc.errors import ToolError
 from .transpiler.diagnostics import CompileError
 
 EXIT_USAGE, EXIT_TOOL, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_PIPE = 2, 3, 70, 130, 143, 141
-ISSUES = "https://github.com/protocheck/protocheck/issues"
 
 
 class NearestGroup(click.Group):
@@ -126,5 +126,6 @@ def _internal(error: Exception) -> int:
     text = " ".join(str(error).split())
     hint = "" if os.environ.get("PROTOCHECK_DEBUG") else " (PROTOCHECK_DEBUG=1 shows where)"
     return _fail(
-        f"this is a bug in protocheck, please report it at {ISSUES}: {type(error).__name__}: {text}{hint}", EXIT_INTERNAL
+        f"this is a bug in protocheck, please report it: {type(error).__name__}: {text}{hint}",
+        EXIT_INTERNAL,
     )

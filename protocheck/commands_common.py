@@ -25,7 +25,7 @@ PLAIN_WIDTH = 120
 """How wide a trace may be in a file or a pipe before it is written as a list."""
 
 
-class OneOf(click.ParamType):
+class OneOf(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """One of a few words; any other is answered with the nearest."""
 
     def __init__(self, noun: str, words: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from .toolchain.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from .toolchain.counterexample import CounterExample
+    from .toolchain.report_json import TraceFile
 
 output_option = click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE in place of standard output."
@@ -40,12 +41,14 @@ def trace() -> None:
 
 @trace.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--format", "kind", type=OneOf("format", ("text", "dot", "svg", "json")), default="text", show_default=True)
+@click.option(
+    "--format", "kind", type=OneOf("format", ("text", "dot", "svg", "json")), default="text", show_default=True
+)
 @click.option("--guard", metavar="ACTION.GUARD", help="Only the trace of the variant without this guard.")
 @output_option
 def show(file: Path, kind: str, guard: str | None, output: Path | None) -> None:
     """Show the traces in FILE, written by `protocheck run --trace FILE` (or by `--json`)."""
-    from .toolchain.report_json import read_traces
+    from .toolchain.report_json import dumps, read_traces
 
     try:
         text = file.read_text(encoding="utf-8")
@@ -53,31 +56,28 @@ def show(file: Path, kind: str, guard: str | None, output: Path | None) -> None:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UserError(f"{file} is no text, so it is no trace that `protocheck run --trace` wrote") from None
-    examples = _selected(read_traces(text, str(file)), guard, file)
-    if kind == "text":
-        _show_text(examples, output)
-        return
-    if len(examples) != 1:
-        guards = [example.dropped or "" for example in examples]
-        raise UserError(f"{file} has {len(examples)} traces and a {kind} shows one: add --guard ({', '.join(guards)})")
+    found = _selected(read_traces(text, str(file)), guard, file)
     if kind == "json":
-        from .toolchain.report_json import dumps, example_json
-
-        _put(dumps(example_json(examples[0])), output)
-    else:
+        _put(dumps(found.as_json()), output)
+    elif kind == "text":
+        _show_text(found.examples, output)
+    elif len(found.examples) == 1:
         from .toolchain.picture import trace_picture, write_picture
 
-        _put(write_picture(trace_picture(examples[0]), kind), output)
+        _put(write_picture(trace_picture(found.examples[0]), kind), output)
+    else:
+        guards = ", ".join(example.dropped or "" for example in found.examples)
+        raise UserError(f"{file} has {len(found.examples)} traces and a picture shows one: add --guard ({guards})")
 
 
-def _selected(examples: tuple[CounterExample, ...], guard: str | None, file: Path) -> tuple[CounterExample, ...]:
-    if not examples:
+def _selected(traces: TraceFile, guard: str | None, file: Path) -> TraceFile:
+    if not traces.examples:
         raise UserError(f"{file} has no counter-example: nothing was violated")
     if guard is None:
-        return examples
-    found = tuple(example for example in examples if example.dropped == guard)
-    if not found:
-        known = [example.dropped for example in examples if example.dropped is not None]
+        return traces
+    found = traces.only(guard)
+    if not found.examples:
+        known = [example.dropped for example in traces.examples if example.dropped is not None]
         raise UserError(f"{file} has no trace without the guard {guard}{nearest(guard, known)}")
     return found
 
@@ -85,9 +85,10 @@ def _selected(examples: tuple[CounterExample, ...], guard: str | None, file: Pat
 def _show_text(examples: tuple[CounterExample, ...], output: Path | None) -> None:
     from .toolchain.layout import BLANK, Block, line, render_plain
     from .toolchain.trace_text import trace_blocks
+    from .transpiler.domains import show as show_value
 
     first = examples[0]
-    constants = "".join(f"  {name}={value}" for name, value in first.constants_shown())
+    constants = "".join(f"  {name}={show_value(value)}" for name, value in first.constants.items())
     blocks: list[Block] = [line(f"{first.protocol}{constants}")]
     for example in examples:
         blocks += [BLANK, *trace_blocks(example, width() if output is None else 120)]
@@ -134,11 +135,11 @@ def graph(
     output: Path | None,
 ) -> None:
     """Write the reachable states of TARGET and the steps between them."""
-    from .toolchain.counterexample import snake_case
     from .toolchain.explorer import state_graph
     from .toolchain.settings import read_settings
     from .transpiler.instance import instantiate
     from .transpiler.mutation import drop_guard
+    from .transpiler.naming import snake_case
 
     if output is not None:
         check_writable(output)

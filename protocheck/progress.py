@@ -63,9 +63,7 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
         with self._lock:
             if self._active:
                 console = Console(file=self._stream, highlight=False)
-                self._live = Live(
-                    get_renderable=self._render, console=console, refresh_per_second=4, transient=True
-                )
+                self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
                 self._live.start()
 
     def _render(self) -> Text:
@@ -81,7 +79,9 @@ def progress_text(activity: Activity | None, seconds: float) -> str:
     if activity is None:
         return f"starting … {elapsed}"
     progress = activity.progress
-    subject = f"without {activity.subject} ({activity.done + 1} of {activity.total})" if activity.subject else "baseline"
+    subject = (
+        f"without {activity.subject} ({activity.done + 1} of {activity.total})" if activity.subject else "baseline"
+    )
     rate = progress.generated / progress.seconds if progress.seconds > 0 else 0
     return (
         f"{subject}, {progress.engine}: {progress.distinct:,} states, {rate:,.0f} steps/s, "

@@ -248,7 +248,7 @@ def bounded_queue(capacity: int = 2) -> ir.Protocol:
     """A bounded sequence: concatenation, slices, indices, comprehensions, `min` and `sum` over generators."""
     room = const("capacity")
     item = ints(0, 1)
-    queue, last, total = var("queue", types.Sequence(INT)), var("last", types.Optional(INT)), var("total")
+    queue, total = var("queue", types.Sequence(INT)), var("total")
     x, i = local("x"), local("i")
     return protocol(
         "BoundedQueue",

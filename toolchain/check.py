@@ -24,6 +24,8 @@ from .verdicts import checked, combine
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
+NO_BUDGET = Budget()
+
 IN_PROCESS = frozenset({"explorer"})
 """Engines that compute in this process: threads would not make them faster."""
 
@@ -45,7 +47,7 @@ def check_protocol(
     engines: Sequence[Engine],
     mutate: bool = False,
     properties: Iterable[str] | None = None,
-    budget: Budget = Budget(),
+    budget: Budget = NO_BUDGET,
     workers: int = 1,
     on_activity: Callable[[Activity], None] | None = None,
     cancel: threading.Event | None = None,
@@ -185,9 +187,7 @@ class _Runner(AbstractContextManager["_Runner"]):
 # ------------------------------------------------------------------------------------------------------ mutation
 
 
-def _campaign(
-    runner: _Runner, instance: Instance, requested: Sequence[str], baseline: Verdict
-) -> tuple[Mutant, ...]:
+def _campaign(runner: _Runner, instance: Instance, requested: Sequence[str], baseline: Verdict) -> tuple[Mutant, ...]:
     """Drop each guard in turn, in source order. Reachability is the baseline's business alone."""
     protocol = instance.protocol
     wanted = [name for name in requested if kind_of(protocol, name) != "reachable"]
@@ -309,7 +309,9 @@ def _problems(protocol: ir.Protocol, mutants: tuple[Mutant, ...] | None) -> tupl
     problems = []
     for guard, _ in protocol.survivors:
         if guard not in protocol.guard_names:
-            problems.append(f"a survivor is declared for {guard}, which is no guard{nearest(guard, protocol.guard_names)}")
+            problems.append(
+                f"a survivor is declared for {guard}, which is no guard{nearest(guard, protocol.guard_names)}"
+            )
     for mutant in mutants:
         if mutant.status == "survived" and mutant.declared is None:
             missing = "a property is missing" if mutant.behaviour == "changed" else "the guard is redundant here"

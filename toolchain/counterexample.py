@@ -10,6 +10,7 @@ from typing import Any
 from ..transpiler.diagnostics import Span
 from ..transpiler.domains import contains, show
 from ..transpiler.instance import Instance
+from ..transpiler.naming import snake_case
 from .report import Report, Verdict, kind_of, span_of
 from .results import EngineResult, Trace
 
@@ -62,8 +63,10 @@ def counter_example(instance: Instance, verdict: Verdict) -> CounterExample | No
 
 
 def _detail(instance: Instance, answer: EngineResult, trace: Trace) -> str:
-    if answer.violated != "type_ok":
+    if answer.violated == "well_defined":
         return answer.reason
+    if answer.violated != "type_ok":
+        return ""
     last = trace.steps[-1].state
     outside = [
         f"{name} = {show(last[name])} is outside {domain}"
@@ -80,14 +83,3 @@ def counter_examples(report: Report) -> tuple[CounterExample, ...]:
         example = counter_example(mutant.instance, mutant.verdict)
         found.append(replace(example, dropped_where=place(mutant.span)) if example is not None else None)
     return tuple(example for example in found if example is not None)
-
-
-def snake_case(name: str) -> str:
-    """`TwoPhaseCommit` → `two_phase_commit`, the name on the command line; `KVCache` → `kv_cache`."""
-    result = []
-    for index, character in enumerate(name):
-        starts_word = character.isupper() and index > 0 and name[index - 1] != "_"
-        after_small = starts_word and not name[index - 1].isupper()
-        before_small = starts_word and index + 1 < len(name) and name[index + 1].islower()
-        result.append("_" + character.lower() if after_small or before_small else character.lower())
-    return "".join(result)

@@ -1,4 +1,4 @@
-"""A user's mistake outside the protocol itself; mistakes in a protocol are `CompileError`, of tools `tlc.errors.ToolError`."""
+"""A user's mistake outside the protocol itself. Mistakes in a protocol are `CompileError`, of tools `ToolError`."""
 
 from __future__ import annotations
 

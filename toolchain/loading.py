@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ..transpiler.diagnostics import CompileError, Span, caret_excerpt
-from .counterexample import snake_case
+from ..transpiler.naming import snake_case
 from .errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def built_in_names() -> tuple[str, ...]:
 def _built_in(name: str) -> type[Protocol]:
     names = built_in_names()
     if name not in names:
-        hint = "a file is named with its ending (mine.py:MyProtocol), a module with its class (package.module:MyProtocol)"
+        hint = (
+            "a file is named with its ending (mine.py:MyProtocol), a module with its class (package.module:MyProtocol)"
+        )
         raise UserError(f"there is no built-in protocol {name}{nearest(name, names)}\n{hint}")
     module = importlib.import_module(f"{BUILT_IN}.{name}")
     return next(found for found in protocols_in(module) if snake_case(found.__name__) == name)
@@ -81,7 +83,9 @@ def _choose(module: ModuleType, class_name: str, place: str) -> type[Protocol]:
     if not classes:
         raise UserError(f"{place} defines no protocol (a class that extends protocheck.Protocol)")
     names = [each.__name__ for each in classes]
-    raise UserError(f"{place} defines several protocols: name one, as in {place}:{names[0]} (or {', '.join(names[1:])})")
+    raise UserError(
+        f"{place} defines several protocols: name one, as in {place}:{names[0]} (or {', '.join(names[1:])})"
+    )
 
 
 # ----------------------------------------------------------------------------------------------- importing modules

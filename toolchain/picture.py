@@ -20,7 +20,7 @@ from .tlc.errors import ToolError
 from .trace_text import label, title
 
 if TYPE_CHECKING:
-    import graphviz
+    import graphviz  # type: ignore[import-untyped]
 
 Role = Literal["initial", "plain", "bad"]
 
@@ -151,11 +151,11 @@ def _digraph(picture: Picture) -> graphviz.Digraph:
 
     heading = f"<B>{_html(picture.title)}</B>"
     if picture.subtitle:
-        heading += f"<BR/>{_html(picture.subtitle)}"
+        heading += f'<BR/><FONT POINT-SIZE="12">{_html(picture.subtitle)}</FONT>'
     graph = graphviz.Digraph(
         "protocheck",
         graph_attr={
-            "label": f"<{heading}>",
+            "label": f"<{heading}<BR/> >",
             "labelloc": "t",
             "rankdir": "LR" if picture.horizontal else "TB",
             "fontname": "Helvetica",
@@ -194,7 +194,8 @@ def _table(node: PictureNode) -> str:
 
 
 def _html(text: str) -> str:
-    return escape(text, quote=True) or " "
+    # Graphviz reads backslash escapes even in HTML-like labels.
+    return escape(text, quote=True).replace("\\", "&#92;") or " "
 
 
 def write_picture(picture: Picture, kind: str) -> str:

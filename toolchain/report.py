@@ -67,7 +67,7 @@ class Report:
     """The check of a protocol: the baseline, and each guard dropped in turn where that was asked and it was clean.
 
     `requested` are the properties asked for. `mutants` is None unless a campaign was asked for; with an unclean
-    baseline it stays empty, and `gated` is true. `warnings` do not fail a run, `problems` do.
+    baseline it stays empty, and `gated` is true. `warnings` and `notes` do not fail a run, `problems` do.
     """
 
     protocol: ir.Protocol
@@ -79,6 +79,7 @@ class Report:
     gated: bool = False
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -88,7 +89,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 held and accounted for, 1 violation or unaccounted mutant, 3 a tool failed or engines disagree, 4 undecided.
+        """0 held and accounted for, 1 violation or unaccounted mutant, 3 a tool failed or disagreement, 4 undecided.
 
         A tool that failed outweighs a violation, since then nothing that was said can be relied upon.
         """
@@ -117,7 +118,9 @@ class PropertyRow:
 
 def checkable(protocol: ir.Protocol) -> tuple[str, ...]:
     """Every property that can be checked, in the order of verdicts; a terminal property is none."""
-    safety = [item.name for kind in ("invariant", "transition_invariant") for item in protocol.properties if item.kind == kind]
+    safety = [
+        item.name for kind in ("invariant", "transition_invariant") for item in protocol.properties if item.kind == kind
+    ]
     later = [item.name for item in protocol.properties if item.is_liveness]
     later += [item.name for item in protocol.properties if item.kind == "reachable"]
     return ("type_ok", "well_defined", *safety, "deadlock_free", *later)

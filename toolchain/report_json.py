@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..transpiler import ir
 from ..transpiler import valuetypes as types
 from ..transpiler.domains import Domain
-from .counterexample import CounterExample, snake_case
+from ..transpiler.instance import Instance
+from ..transpiler.naming import snake_case
+from .counterexample import CounterExample
 from .errors import UserError
 from .itf import ItfError, Json, decode_untyped, encode, encode_state
 from .report import Mutant, Report, Verdict
-from .results import Stats, Trace, TraceStep
+from .results import StateGraph, Stats, Trace, TraceStep
 
 TRACE_FORMAT = "protocheck-trace"
 TRACE_VERSION = 1
@@ -61,15 +64,16 @@ def _check_json(verdict: Verdict, status: str, report: Report, mutant: Mutant | 
         data["trace"] = None
     else:
         instance = mutant.instance if mutant is not None else report.instance
-        parameters = {(action, name): domain for (action, name), domain in instance.parameters.items()}
-        data.update(trace_json(trace, instance.variables, parameters))
+        data.update(trace_json(trace, instance.variables, instance.parameters))
     if verdict.reason:
         data["reason"] = verdict.reason
     if verdict.disagreement:
         data["disagreement"] = verdict.disagreement
     data["stats"] = {result.engine: _stats_json(result.stats) for result in verdict.results if result.stats}
     coverage = verdict.answer.coverage
-    data["coverage"] = {action.name: coverage[action.name] for action in report.protocol.actions if action.name in coverage}
+    data["coverage"] = {
+        action.name: coverage[action.name] for action in report.protocol.actions if action.name in coverage
+    }
     return data
 
 
@@ -111,18 +115,14 @@ def _move_json(step: TraceStep, parameters: Mapping[tuple[str, str], Domain]) ->
 
 def trace_file_json(report: Report, examples: Iterable[CounterExample]) -> dict[str, Json]:
     """The object that `run --trace FILE` writes: every counter-example of a report, readable without the protocol."""
-    domains = {mutant.guard: mutant.instance for mutant in report.mutants or ()}
-    return {
-        "format": TRACE_FORMAT,
-        "version": TRACE_VERSION,
-        "protocol": snake_case(report.protocol.name),
-        "constants": {name: encode(value) for name, value in report.constants.items()},
-        "enumerations": sorted(_enumerations(report.protocol)),
-        "traces": [_example_json(example, domains.get(example.dropped or "", report.instance)) for example in examples],
-    }
+    variants = {mutant.guard: mutant.instance for mutant in report.mutants or ()}
+    constants = {name: encode(value) for name, value in report.constants.items()}
+    head = _head(snake_case(report.protocol.name), constants, sorted(_enumerations(report.protocol)))
+    traces = [_example_json(example, variants.get(example.dropped or "", report.instance)) for example in examples]
+    return {**head, "traces": traces}
 
 
-def _example_json(example: CounterExample, instance: Any) -> dict[str, Json]:
+def _example_json(example: CounterExample, instance: Instance) -> dict[str, Json]:
     data: dict[str, Json] = {}
     if example.dropped is not None:
         data["guard"] = example.dropped
@@ -164,11 +164,49 @@ def _enumerations(protocol: ir.Protocol) -> set[str]:
     return found
 
 
+def graph_json(instance: Instance, graph: StateGraph) -> dict[str, Json]:
+    """The object that `graph --format json` prints; states are numbered from 0 in breadth-first order."""
+    parameters = instance.parameters
+    return {
+        "protocol": snake_case(instance.protocol.name),
+        "constants": {item.name: encode(instance.constants[item.name]) for item in instance.protocol.constants},
+        "states": [encode_state(state, instance.variables) for state in graph.states],
+        "initial": list(graph.initial),
+        "edges": [
+            {
+                "source": edge.source,
+                "target": edge.target,
+                "action": edge.action,
+                "args": {name: encode(value, parameters.get((edge.action, name))) for name, value in edge.arguments},
+            }
+            for edge in graph.edges
+        ],
+    }
+
+
 # ------------------------------------------------------------------------------------------------- reading traces
 
 
-def read_traces(text: str, name: str) -> tuple[CounterExample, ...]:
-    """The counter-examples of a trace file, or of what `run --json` printed; `name` is the file's, for messages.
+@dataclass(frozen=True, slots=True)
+class TraceFile:
+    """What a trace file holds: its head, each trace as it stands there, and the same traces read."""
+
+    head: Mapping[str, Json]
+    entries: tuple[Mapping[str, Json], ...]
+    examples: tuple[CounterExample, ...]
+
+    def only(self, guard: str) -> TraceFile:
+        """The traces of the variant without a guard."""
+        chosen = [index for index, example in enumerate(self.examples) if example.dropped == guard]
+        return TraceFile(self.head, tuple(self.entries[i] for i in chosen), tuple(self.examples[i] for i in chosen))
+
+    def as_json(self) -> dict[str, Json]:
+        """The object of a trace file with these traces."""
+        return {**self.head, "traces": list(self.entries)}
+
+
+def read_traces(text: str, name: str) -> TraceFile:
+    """The counter-examples in a trace file, or in what `run --json` printed; `name` is the file's, for messages.
 
     Raises `UserError` where it is neither.
     """
@@ -187,13 +225,27 @@ def read_traces(text: str, name: str) -> tuple[CounterExample, ...]:
         elif "baseline" in data:
             entries = [entry for entry in (data["baseline"], *data.get("mutants", ())) if entry.get("trace")]
         else:
-            raise UserError(f"{name} is neither a trace that `run --trace` wrote nor a report that `run --json` printed")
+            raise UserError(
+                f"{name} is neither a trace that `run --trace` wrote nor a report that `run --json` printed"
+            )
         enumerations = frozenset(map(str, data.get("enumerations", ())))
         constants = {str(key): decode_untyped(value, enumerations) for key, value in data["constants"].items()}
-        return tuple(_read_example(entry, str(data["protocol"]), constants, enumerations) for entry in entries)
+        examples = tuple(_read_example(entry, str(data["protocol"]), constants, enumerations) for entry in entries)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         detail = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{name} is damaged: {detail}") from None
+    head = _head(str(data["protocol"]), data["constants"], sorted(enumerations))
+    return TraceFile(head, tuple(entries), examples)
+
+
+def _head(protocol: str, constants: Json, enumerations: list[str]) -> dict[str, Json]:
+    return {
+        "format": TRACE_FORMAT,
+        "version": TRACE_VERSION,
+        "protocol": protocol,
+        "constants": constants,
+        "enumerations": enumerations,
+    }
 
 
 def _read_example(
@@ -226,5 +278,3 @@ def _read_example(
         detail=str(entry.get("detail", "")),
         actions_where={str(key): str(value) for key, value in entry.get("actions_at", {}).items()},
     )
-
-

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..transpiler.domains import show
-from .counterexample import counter_example, counter_examples, place, snake_case
+from ..transpiler.naming import snake_case
+from .counterexample import counter_example, counter_examples, place
 from .layout import BLANK, Block, Column, Line, Style, Table, Text, count, line, listing, row
 from .report import Mutant, PropertyResult, Report, Verdict, checkable, property_rows
 from .trace_text import trace_blocks
@@ -25,11 +26,12 @@ def report_blocks(report: Report, width: int = 120, *, traces: bool = False) -> 
     if baseline is not None:
         blocks += [BLANK, *trace_blocks(baseline, width)]
     if report.mutants:
-        blocks += [BLANK, _mutants(report.mutants)]
+        blocks += [BLANK, *_mutants(report.mutants)]
         if traces:
             for example in counter_examples(report):
                 blocks += [BLANK, *trace_blocks(example, width)]
-    remarks = [line(Text("warning: ", "warn"), text) for text in report.warnings]
+    remarks = [line(Text("note: ", "dim"), text) for text in report.notes]
+    remarks += [line(Text("warning: ", "warn"), text) for text in report.warnings]
     remarks += [line(Text("problem: ", "bad"), text) for text in report.problems]
     if report.gated:
         remarks.append(line(Text("problem: ", "bad"), "no guard was dropped, since the baseline must hold first"))
@@ -65,14 +67,27 @@ def _engines(report: Report) -> Table:
 
 def _properties(report: Report) -> Table:
     rows = [
-        row(item.name, Text(item.kind, "dim"), Text(item.result, RESULT_STYLES[item.result]), Text(place(item.span), "dim"))
+        row(
+            item.name,
+            Text(item.kind, "dim"),
+            Text(item.result, RESULT_STYLES[item.result]),
+            Text(place(item.span), "dim"),
+        )
         for item in property_rows(report)
     ]
     return Table((Column("property"), Column("kind"), Column("result"), Column("")), tuple(rows))
 
 
-def _mutants(mutants: tuple[Mutant, ...]) -> Table:
-    rows = [row(mutant.guard, *_fate(mutant), Text(place(mutant.span), "dim")) for mutant in mutants]
+def _mutants(mutants: tuple[Mutant, ...]) -> list[Block]:
+    """A row a mutant; what needs a sentence follows below, or long reasons would stretch the table."""
+    rows = []
+    for mutant in mutants:
+        answer = mutant.verdict.answer
+        length = str(len(answer.trace.steps)) if mutant.status == "killed" and answer.trace else ""
+        states = f"{answer.stats.distinct:,}" if mutant.status == "survived" and answer.stats else ""
+        killer = mutant.verdict.violated or ""
+        place_text = Text(place(mutant.span), "dim")
+        rows.append(row(mutant.guard, Text(mutant.status, _style(mutant)), killer, length, states, place_text))
     columns = (
         Column("dropped guard"),
         Column("mutant"),
@@ -80,28 +95,34 @@ def _mutants(mutants: tuple[Mutant, ...]) -> Table:
         Column("trace", numeric=True),
         Column("distinct", numeric=True),
         Column(""),
-        Column(""),
     )
-    return Table(columns, tuple(rows))
+    remarks = [line("  ", Text(mutant.guard, "strong"), f" {text}") for mutant in mutants if (text := _remark(mutant))]
+    return [Table(columns, tuple(rows)), *([BLANK, *remarks] if remarks else [])]
 
 
-def _fate(mutant: Mutant) -> tuple[Text, Text, Text, Text, Text]:
-    """Status, killer, trace length, states and remark."""
-    answer = mutant.verdict.answer
-    states = Text(f"{answer.stats.distinct:,}") if answer.stats else Text("")
-    none = Text("")
+def _style(mutant: Mutant) -> Style:
+    if mutant.status == "inconclusive":
+        return "warn"
+    if not mutant.accounted:
+        return "bad"
+    return "good" if mutant.status == "killed" else "warn"
+
+
+def _remark(mutant: Mutant) -> str:
+    """What the table has no room for; undeclared survivors and false declarations are problems of their own."""
     match mutant.status:
-        case "killed":
-            length = Text(str(len(answer.trace.steps))) if answer.trace else none
-            unwanted = Text(f'declared to survive: "{mutant.declared}"', "bad") if mutant.declared else none
-            return Text("killed", "bad" if mutant.declared else "good"), Text(answer.violated or ""), length, none, unwanted
+        case "survived" if mutant.declared is not None:
+            return f"survives with {_behaviour(mutant)}, as declared: {mutant.declared}"
         case "survived":
-            behaviour = f"{mutant.behaviour} behaviour"
-            if mutant.declared is not None:
-                return Text("survived", "warn"), none, none, states, Text(f'{behaviour}, as declared: "{mutant.declared}"')
-            return Text("survived", "bad"), none, none, states, Text(f"{behaviour}, not declared", "bad")
-        case "invalid" | "inconclusive":
-            return Text(mutant.status, "bad"), none, none, none, Text(mutant.verdict.reason)
+            return f"survives with {_behaviour(mutant)}"
+        case "inconclusive" | "invalid":
+            return f"is {mutant.status}: {mutant.verdict.reason}"
+        case _:
+            return ""
+
+
+def _behaviour(mutant: Mutant) -> str:
+    return "the same behaviour" if mutant.behaviour == "same" else "changed behaviour"
 
 
 # ------------------------------------------------------------------------------------------------------- verdict
@@ -162,9 +183,7 @@ def _campaign(mutants: tuple[Mutant, ...]) -> str:
         ("invalid", None, "invalid"),
     )
     for status, declared, words in groups:
-        number = sum(
-            mutant.status == status and declared in (None, mutant.declared is not None) for mutant in mutants
-        )
+        number = sum(mutant.status == status and declared in (None, mutant.declared is not None) for mutant in mutants)
         if number:
             text += f", {number} {words}"
     wrong = sum(mutant.status == "killed" and mutant.declared is not None for mutant in mutants)

@@ -58,11 +58,11 @@ def _read(text: str, kind: types.Type) -> Any:
         case types.Str() | types.Model():
             return _word(text)
         case types.Enumeration(python):
-            members = {member.name: member for member in kind.members}
+            named = {member.name: member for member in kind.members}
             name = text.removeprefix(f"{python.__name__}.")
-            if name not in members:
-                raise ValueError(f"its members are {', '.join(members)}")
-            return members[name]
+            if name not in named:
+                raise ValueError(f"its members are {', '.join(named)}")
+            return named[name]
         case types.Optional(item):
             return None if text.lower() == "none" else _read(text, item)
         case types.Set(element):

@@ -1,4 +1,4 @@
-"""A counter-example as a table: steps as rows, variables as columns, the first and last state whole, else what changed."""
+"""A counter-example as a table: steps as rows, variables as columns; first and last state whole, else what changed."""
 
 from __future__ import annotations
 
@@ -125,5 +125,3 @@ def _ending(example: CounterExample) -> list[Line]:
     if example.detail:
         lines.append(line(example.detail))
     return lines
-
-

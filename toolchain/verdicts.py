@@ -116,4 +116,6 @@ def _says(result: EngineResult) -> str:
 
 
 def _reasons(results: Sequence[EngineResult]) -> str:
-    return "; ".join(result.reason for result in results if result.reason and result.status not in ("holds", "violated"))
+    return "; ".join(
+        result.reason for result in results if result.reason and result.status not in ("holds", "violated")
+    )

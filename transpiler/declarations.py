@@ -13,7 +13,7 @@ from typing import Any, Literal
 from . import language
 from .diagnostics import Code, Diagnostic, Span
 from .language import Fairness, Mark, Protocol, mark_of
-from .source import MISSING, ClassSource, class_source
+from .source import MISSING, ClassSource, class_source, is_protocol, written
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def collect(cls: type[Protocol], problems: list[Diagnostic]) -> Declarations:
     Raises `CompileError` where the source of a class cannot be found.
     """
     members: dict[str, Declared] = {}
-    bases = [base for base in reversed(cls.__mro__) if issubclass(base, Protocol) and base is not Protocol]
+    # A variant made by `without` has no source of its own: it is its baseline with one guard less.
+    bases = [base for base in reversed(cls.__mro__) if is_protocol(base) and "__protocheck_dropped__" not in vars(base)]
     for base in bases:
         source = class_source(base)
         own: set[str] = set()
@@ -123,14 +124,14 @@ def collect(cls: type[Protocol], problems: list[Diagnostic]) -> Declarations:
                 )
                 continue
             members[declared.name] = declared
-    source = class_source(cls)
+    source = class_source(bases[-1])
     module_doc = getattr(sys.modules.get(cls.__module__), "__doc__", None)
     return Declarations(
-        cls,
+        bases[-1],
         members,
         cls.__protocheck_fairness__,
         cls.__protocheck_survivors__,
-        inspect.cleandoc(cls.__dict__.get("__doc__") or module_doc or ""),
+        inspect.cleandoc(bases[-1].__dict__.get("__doc__") or module_doc or ""),
         source.span(source.node),
     )
 
@@ -228,7 +229,7 @@ def _method(source: ClassSource, node: ast.FunctionDef, problems: list[Diagnosti
     function = source.python.__dict__.get(node.name)
     mark = mark_of(function)
     if isinstance(function, FunctionType) and mark is not None:
-        return DeclaredMethod(node.name, source, node, function, mark)
+        return DeclaredMethod(node.name, source, node, written(function), mark)
     problems.append(
         Diagnostic(
             Code.DECLARATION,

@@ -209,10 +209,28 @@ def within(value: ir.Expr, domain: ir.DomainExpr, known: Known) -> ir.Expr:
             bounds = ir.IntSet(low=domain.min_length, high=domain.max_length)
             return _both([within(length, bounds, known), _within_elements(value, domain.element, known)])
         case ir.FunctionSet():
-            # A function as a key: its values are what is left to ask, its own keys being those of its type's domain.
-            raise NotImplementedError("functions whose keys are functions are not supported")
+            raise AssertionError("whether a function lies in a domain is not expressed; see `holds_functions`")
         case _:
             assert_never(domain)
+
+
+def holds_functions(domain: ir.DomainExpr) -> bool:
+    """Whether a function is part of the values of a domain, which `within` has no expression for."""
+    match domain:
+        case ir.FunctionSet():
+            return True
+        case ir.OptionalSet():
+            return holds_functions(domain.item)
+        case ir.PowerSet() | ir.SequenceSet():
+            return holds_functions(domain.element)
+        case ir.TupleSet():
+            return any(map(holds_functions, domain.items))
+        case ir.RecordSet():
+            return any(holds_functions(item) for _, item in domain.fields)
+        case ir.UnionSet():
+            return any(map(holds_functions, domain.alternatives))
+        case _:
+            return False
 
 
 _TRUE = ir.Literal(value=True, type=BOOL)

@@ -46,6 +46,7 @@ class _Compilation:
     """One protocol being compiled: tables that fill up, and the problems found so far."""
 
     def __init__(self, cls: type[Protocol]) -> None:
+        self.python = cls
         self.problems: list[Diagnostic] = []
         self.declarations: Declarations = collect(cls, self.problems)
         self.helpers: dict[str, ir.Helper] = {}
@@ -86,7 +87,7 @@ class _Compilation:
         check_names(protocol, self.problems)
         if self.problems:
             raise CompileError(dict.fromkeys(self.problems))
-        dropped = self.declarations.python.__protocheck_dropped__
+        dropped = self.python.__protocheck_dropped__
         return drop_guard(protocol, dropped) if dropped is not None else protocol
 
     @contextmanager

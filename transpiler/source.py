@@ -75,7 +75,7 @@ def class_source(cls: type) -> ClassSource:
     """
     origin = cls.__dict__.get("__protocheck_origin__")
     functions = [
-        member
+        written(member)
         for member in cls.__dict__.values()
         if isinstance(member, FunctionType) and member.__qualname__ == f"{cls.__qualname__}.{member.__name__}"
     ]
@@ -115,6 +115,12 @@ def method_namespace(function: FunctionType, outer: Namespace | None = None) -> 
             continue
     around = outer.layers if outer is not None else (function.__globals__,)
     return Namespace((closure, *around))
+
+
+def written(function: FunctionType) -> FunctionType:
+    """The function as its user wrote it, where `native` has put a compiled one in its place."""
+    original = getattr(function, "__wrapped__", function)
+    return original if isinstance(original, FunctionType) else function
 
 
 @lru_cache(maxsize=64)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import Template
+from typing import TYPE_CHECKING
 
-from .tla_names import Names, fresh
+from .traverse import fresh_name
+
+if TYPE_CHECKING:
+    from .tla_names import Names  # which keeps the names of these operators free
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ class Used:
         self.modules.update(operator.modules)
         for other in operator.uses:
             self.operator(other)
-        return operator_name(self.names, name)
+        return self.names.library[name]
 
     def standard(self, operator: str, module: str) -> str:
         """Use an operator of a standard module."""
@@ -141,15 +145,8 @@ class Used:
         return self.names.enumerations[python]
 
 
-def operator_name(names: Names, name: str) -> str:
-    """What an operator of the library is called in a module with these names."""
-    return fresh(name, names.taken)
-
-
 def definition(names: Names, name: str) -> str:
     """The text of a library operator's definition."""
     operator = LIBRARY[name]
-    everything = {other: operator_name(names, other) for other in LIBRARY}
-    for bound in operator.bound:
-        everything[bound] = fresh(bound, names.taken | {value for key, value in everything.items() if key in LIBRARY})
-    return Template(operator.text).substitute(everything)
+    bound = {word: fresh_name(word, names.taken) for word in operator.bound}
+    return Template(operator.text).substitute({**names.library, **bound})

@@ -16,6 +16,7 @@ from . import ir, traverse
 from . import valuetypes as types
 from .diagnostics import Code, CompileError, Diagnostic, Span
 from .naming import camel_case
+from .tla_library import LIBRARY
 
 STANDARD_OPERATORS: Mapping[str, frozenset[str]] = {
     "Integers": frozenset(("Nat", "Int")),
@@ -63,6 +64,7 @@ class Names:
     variables: Mapping[str, str]
     taken: frozenset[str]
     none: str
+    library: Mapping[str, str]
     enumerations: Mapping[type, str]
     tag: str
     tags: Mapping[type, str]
@@ -118,6 +120,8 @@ def names_of(protocol: ir.Protocol) -> Names:
     taken = taken.union(*STANDARD_OPERATORS.values())
     none = fresh("None", taken)
     taken.add(none)
+    library = {name: fresh(name, taken) for name in LIBRARY}
+    taken.update(library.values())
     enumerations: dict[type, str] = {}
     records: dict[type, types.Record] = {}
     united: set[type] = set()
@@ -140,6 +144,7 @@ def names_of(protocol: ir.Protocol) -> Names:
         variables={claim.name: claim.text for claim in claims if claim.kind == "variable"},
         taken=frozenset(taken),
         none=none,
+        library=library,
         enumerations=enumerations,
         tag=tag,
         tags=tags,

@@ -64,9 +64,7 @@ def staged(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def exclusive(
-    target: Path, *, timeout: float = 300.0, cancel: threading.Event | None = None
-) -> Iterator[bool]:
+def exclusive(target: Path, *, timeout: float = 300.0, cancel: threading.Event | None = None) -> Iterator[bool]:
     """Hold the lock of `target` against other threads and other processes; yields False when it could not be had.
 
     The lock goes away with the process that holds it, so a killed holder blocks nobody.

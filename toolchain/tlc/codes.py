@@ -29,9 +29,7 @@ OutcomeKind: TypeAlias = Literal[
     "unknown",  # an error that is not known here
 ]
 
-VIOLATIONS: Final[frozenset[OutcomeKind]] = frozenset(
-    {"invariant", "action_property", "liveness", "deadlock"}
-)
+VIOLATIONS: Final[frozenset[OutcomeKind]] = frozenset({"invariant", "action_property", "liveness", "deadlock"})
 
 BANNER: Final = 2262
 STARTING: Final = 2185

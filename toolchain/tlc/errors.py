@@ -21,11 +21,11 @@ class ToolError(Exception):
         super().__init__("\n".join(part for part in (problem, reason, remedy) if part))
 
 
-class JavaNotFound(ToolError):
+class JavaNotFoundError(ToolError):
     """No usable Java was found."""
 
 
-class TlcNotFound(ToolError):
+class TlcNotFoundError(ToolError):
     """No usable ``tla2tools.jar`` was found, or the one that was asked for is none."""
 
 

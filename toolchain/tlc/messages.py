@@ -7,7 +7,7 @@ Before::
     @!@!@ENDMSG 2132 @!@!@
 
 After: a `Message` with a code, a severity, its text and the messages nested in it. A message may start in mid-line and
-messages nest, so there is a stack. Text outside of messages (the parser's errors, what ``PrintT`` prints) is kept apart.
+messages nest, so there is a stack. Text outside of messages (the parser's errors, ``PrintT``) is kept apart.
 """
 
 from __future__ import annotations

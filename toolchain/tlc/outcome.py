@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from . import codes
 from .codes import OutcomeKind
+from .errors import OutputError
 from .messages import ERROR, INFORMATION, STATE, WARNING, Message, Transcript
 from .stats import ActionCoverage, TlcStats, read_coverage, read_stats
 from .trace import Trace, TraceState, read_trace
@@ -47,8 +48,8 @@ class TlcOutcome:
     kind: OutcomeKind
     message: str
     violated: str | None = None
-    trace: Trace = Trace()
-    stats: TlcStats = TlcStats()
+    trace: Trace = field(default_factory=Trace)
+    stats: TlcStats = field(default_factory=TlcStats)
     coverage: Mapping[str, ActionCoverage] = field(default_factory=lambda: MappingProxyType({}))
     finished: bool = False
     warnings: tuple[str, ...] = ()
@@ -83,11 +84,14 @@ def read_outcome(transcript: Transcript, exit_status: int | None, *, stderr: str
     output = _loose(transcript)
     finished = transcript.first(codes.FINISHED) is not None
     kind, message, violated = _judge(transcript, exit_status, stderr, ended, output)
+    trace = Trace() if kind == "incomplete" else read_trace(tuple(transcript.flattened()))
+    if kind == "liveness" and trace.back_to is None and not trace.stuttering:
+        raise OutputError("A counter-example to a liveness property ends neither in a loop nor in stuttering.")
     return TlcOutcome(
         kind=kind,
         message=message,
         violated=violated,
-        trace=Trace() if kind == "incomplete" else read_trace(tuple(transcript.flattened())),
+        trace=trace,
         stats=read_stats(transcript),
         coverage=read_coverage(transcript),
         finished=finished and transcript.intact,
@@ -114,7 +118,7 @@ def _judge(
         return "incomplete", ended, None
     if error is not None:
         return "unknown", error.text, None
-    if transcript.first(codes.BANNER) is None:
+    if transcript.first(codes.BANNER) is None and transcript.first(codes.FINISHED) is None:
         return "not_started", _joined("TLC did not start.", stderr.strip(), output), None
     if not transcript.intact or transcript.first(codes.FINISHED) is None:
         status = _NO_EXIT_STATUS if exit_status is None else f"exit status {exit_status}"

@@ -55,7 +55,7 @@ class ActionCoverage:
 
 @dataclass(frozen=True)
 class TlcProgress:
-    """A sign of life from a running TLC: after three seconds, and then once a minute."""
+    """A sign of life from a running TLC: after three seconds, then once a minute, and at its end."""
 
     generated: int | None
     distinct: int | None
@@ -93,7 +93,7 @@ def read_progress(message: Message) -> TlcProgress | None:
 
 
 def read_coverage(transcript: Transcript) -> Mapping[str, ActionCoverage]:
-    """Steps by action, from the last report of a run with ``-coverage``; empty without. One that never fired has 0, 0."""
+    """Steps by action, from the last report of a run with ``-coverage``; one that never fired has 0, 0."""
     coverage: dict[str, ActionCoverage] = {}
     for message in transcript.messages:
         if message.code == codes.COVERAGE_START:
@@ -118,4 +118,4 @@ def _number(text: str | None) -> int | None:
 def _duration(text: str) -> float | None:
     found = _FINISHED.search(text)
     amounts = _AMOUNT.findall(found.group(1)) if found else []
-    return sum(int(amount) * _SECONDS[unit] for amount, unit in amounts) if amounts else None
+    return round(sum(int(amount) * _SECONDS[unit] for amount, unit in amounts), 3) if amounts else None

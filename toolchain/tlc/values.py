@@ -1,7 +1,7 @@
 """The values and states that TLC prints, read without knowing what they ought to be.
 
-TLC prints a function on strings as a record, one on 1..n as a tuple, the empty function as ``<< >>``, and keeps ``1..5``
-as it is; so the same value of a protocol may come in several of these forms, and only its declared domain can tell.
+TLC prints a function on strings as a record, one on 1..n as a tuple, the empty function as ``<< >>``, and leaves
+``1..5`` as it is; so one value of a protocol may come in several of these forms, and only its domain can tell.
 """
 
 from __future__ import annotations
@@ -83,14 +83,14 @@ class TlaInterval:
 
 
 # Integers and booleans are Python's own. Mind that True == 1 in Python: whoever compares values checks types first.
-TlaValue: TypeAlias = (
-    int | bool | TlaString | ModelValue | TlaSet | TlaTuple | TlaRecord | TlaFunction | TlaInterval
-)
+TlaValue: TypeAlias = int | bool | TlaString | ModelValue | TlaSet | TlaTuple | TlaRecord | TlaFunction | TlaInterval
 TlaState: TypeAlias = Mapping[str, TlaValue]
 
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES: Mapping[str, str] = MappingProxyType({"n": "\n", "t": "\t", "r": "\r", "f": "\f"})
-_SPELT: Mapping[str, str] = MappingProxyType({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\f": "\\f"})
+_SPELT: Mapping[str, str] = MappingProxyType(
+    {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\f": "\\f"}
+)
 
 
 def parse_value(text: str) -> TlaValue:
@@ -134,7 +134,9 @@ def render_value(value: TlaValue) -> str:
         case TlaRecord(fields):
             return "[" + ", ".join(f"{name} |-> {render_value(part)}" for name, part in fields) + "]"
         case TlaFunction(pairs):
-            return "(" + " @@ ".join(sorted(f"{render_value(key)} :> {render_value(part)}" for key, part in pairs)) + ")"
+            return (
+                "(" + " @@ ".join(sorted(f"{render_value(key)} :> {render_value(part)}" for key, part in pairs)) + ")"
+            )
         case TlaInterval(low, high):
             return f"{low}..{high}"
 

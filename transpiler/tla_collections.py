@@ -1,0 +1,376 @@
+"""Sets, sequences, quantifiers and aggregates → TLA+ text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from . import ir, traverse
+from . import valuetypes as types
+from .tla_names import member_string
+from .tla_scope import Scope, element_floor, floor_of
+from .tla_syntax import (
+    Text,
+    angles,
+    applied,
+    atom,
+    bounded,
+    braces,
+    call,
+    infix,
+    joined,
+    let,
+    number,
+    prefix,
+    quantified,
+    string,
+)
+
+SetLike = (
+    ir.Member
+    | ir.Subset
+    | ir.Members
+    | ir.RangeOf
+    | ir.SetDisplay
+    | ir.SetOf
+    | ir.SetOperation
+    | ir.SetComprehension
+    | ir.Quantifier
+)
+SequenceLike = ir.Size | ir.Aggregate | ir.Index | ir.Slice | ir.Concatenate | ir.SequenceComprehension
+
+
+def render_set(expr: SetLike, scope: Scope) -> Text:
+    """Sets, and what is asked of them."""
+    text = scope.text
+    match expr:
+        case ir.Member():
+            return member(expr, expr.negated, scope)
+        case ir.Subset():
+            included = infix("\\subseteq", text(expr.left), text(expr.right))
+            different = infix("#", text(expr.left), text(expr.right))
+            return joined("/\\", (included, different)) if expr.strict else included
+        case ir.Members():
+            return atom(scope.used.enumeration(expr.enumeration.python))
+        case ir.RangeOf():
+            scope.used.modules.add("Integers")
+            return infix("..", text(expr.start), text(shifted(expr.stop, -1)))
+        case ir.SetDisplay():
+            return braces(*map(text, expr.elements))
+        case ir.SetOf():
+            return as_set(expr.collection, scope)
+        case ir.SetOperation():
+            return _set_operation(expr, scope)
+        case ir.SetComprehension():
+            return _comprehension(expr.generators, expr.element, scope)
+        case ir.Quantifier():
+            return _quantifier(expr.generators, expr, scope)
+        case _:
+            assert_never(expr)
+
+
+def render_sequence(expr: SequenceLike, scope: Scope) -> Text:
+    """Sequences, what is asked of them, and aggregates."""
+    match expr:
+        case ir.Size():
+            return _size(expr, scope)
+        case ir.Aggregate():
+            return _aggregate(expr, scope)
+        case ir.Index():
+            return _index(expr, scope)
+        case ir.Slice():
+            return _slice(expr, scope)
+        case ir.Concatenate():
+            return _concatenate(expr, scope)
+        case ir.SequenceComprehension():
+            return _sequence_comprehension(expr.generator, expr.element, scope)
+        case _:
+            assert_never(expr)
+
+
+def member(expr: ir.Member, negated: bool, scope: Scope) -> Text:
+    r"""`x \in S` or `x \notin S`."""
+    return infix("\\notin" if negated else "\\in", scope.text(expr.element), as_set(expr.collection, scope))
+
+
+def as_set(collection: ir.Expr, scope: Scope) -> Text:
+    """What a collection holds, as a set: for membership and for iteration whose order and repetitions do not matter."""
+    match collection:
+        case ir.TupleDisplay():
+            return braces(*map(scope.text, collection.elements))
+        case ir.SequenceComprehension():
+            return _comprehension((collection.generator,), collection.element, scope)
+        case ir.Unwrap():
+            return as_set(collection.optional, scope)
+        case _ if isinstance(collection.type, types.Sequence) and not isinstance(collection, ir.Members):
+            return call(scope.used.operator("Elements"), scope.text(collection))
+        case _ if isinstance(collection.type, types.Tuple):
+            positions = range(1, len(collection.type.items) + 1)
+            return braces(*(applied(scope.text(collection), number(position)) for position in positions))
+        case _:
+            return scope.text(collection)
+
+
+def shifted(expr: ir.Expr, by: int) -> ir.Expr:
+    """`expr + by`, with literals added up: what is counted from 0 there and from 1 here."""
+    match expr:
+        case _ if by == 0:
+            return expr
+        case ir.Literal():
+            return replace(expr, value=expr.value + by)
+        case ir.Arithmetic(operator="+" | "-" as operator, left=left, right=ir.Literal(value=value)):
+            return shifted(left, by + (value if operator == "+" else -value))
+        case _:
+            amount = ir.Literal(abs(by), type=types.INT)
+            return ir.Arithmetic("+" if by > 0 else "-", expr, amount, type=types.INT, span=expr.span)
+
+
+def mapping(name: str, domain: Text, source: ir.Expr, value: ir.Expr, scope: Scope) -> Text:
+    r"""`[name \in domain |-> value]`."""
+    bound, inner = scope.bind(name, element_floor(source, scope))
+    return atom(f"[{bounded(bound, domain)} |-> {inner.text(value)}]")
+
+
+def _set_operation(expr: ir.SetOperation, scope: Scope) -> Text:
+    left, right = scope.text(expr.left), scope.text(expr.right)
+    if expr.operator == "^":
+        return call(scope.used.operator("SymmetricDifference"), left, right)
+    return infix({"|": "\\cup", "&": "\\cap", "-": "\\"}[expr.operator], left, right)
+
+
+# ---------------------------------------------------------------------------------------- generators over sets
+
+
+def _filtered(generator: ir.Generator, scope: Scope) -> Text:
+    """The set that a generator iterates over, its conditions included."""
+    source = as_set(generator.source, scope)
+    if not generator.conditions:
+        return source
+    name, inner = scope.bind(generator.name, element_floor(generator.source, scope))
+    conditions = joined("/\\", map(inner.text, generator.conditions))
+    return atom(f"{{{bounded(name, source)} : {conditions}}}")
+
+
+def _independent(generators: Sequence[ir.Generator]) -> int:
+    """How many generators from the left may stand side by side: none but the last filters or depends on the others."""
+    names: set[str] = set()
+    for count, generator in enumerate(generators):
+        if names & traverse.free_locals(generator.source):
+            return count
+        if generator.conditions:
+            return count + 1 if count == 0 else count
+        names.add(generator.name)
+    return len(generators)
+
+
+def _comprehension(generators: tuple[ir.Generator, ...], element: ir.Expr, scope: Scope) -> Text:
+    count = _independent(generators)
+    first, rest = generators[:count], generators[count:]
+    if len(generators) == 1 and isinstance(element, ir.LocalRef) and element.name == first[0].name:
+        return _filtered(first[0], scope)
+    bounds, inner = [], scope
+    for generator in first:
+        source = _filtered(generator, inner)
+        name, inner = inner.bind(generator.name, element_floor(generator.source, inner))
+        bounds.append(bounded(name, source))
+    if rest:
+        return prefix("UNION", atom(f"{{{_comprehension(rest, element, inner)} : {', '.join(bounds)}}}"))
+    return atom(f"{{{inner.text(element)} : {', '.join(bounds)}}}")
+
+
+def _quantifier(generators: tuple[ir.Generator, ...], expr: ir.Quantifier, scope: Scope) -> Text:
+    count = _independent(generators)
+    first, rest = generators[:count], generators[count:]
+    bounds, inner = [], scope
+    conditions: list[Text] = []
+    for generator in first:
+        source = as_set(generator.source, inner)
+        name, inner = inner.bind(generator.name, element_floor(generator.source, inner))
+        bounds.append(bounded(name, source))
+        conditions += map(inner.text, generator.conditions)
+    body = _quantifier(rest, expr, inner) if rest else inner.text(expr.condition)
+    if expr.operator == "any":
+        return quantified("\\E", ", ".join(bounds), joined("/\\", (*conditions, body)))
+    if conditions:
+        body = infix("=>", joined("/\\", conditions), body)
+    return quantified("\\A", ", ".join(bounds), body)
+
+
+# -------------------------------------------------------------------------------------------------- aggregates
+
+
+def _aggregate(expr: ir.Aggregate, scope: Scope) -> Text:
+    scope.used.modules.add("Integers")
+    if expr.operator == "sum":
+        return _sum(expr.generators, expr.element, scope)
+    values = _comprehension(expr.generators, expr.element, scope)
+    word = expr.operator.capitalize()
+    if expr.default is None:
+        return call(scope.used.operator(f"{word}Of"), values)
+    return call(scope.used.operator(f"{word}Or"), values, scope.text(expr.default))
+
+
+def _sum(generators: tuple[ir.Generator, ...], element: ir.Expr, scope: Scope) -> Text:
+    """One contribution an iteration: a sum over the indices of a sequence, and sums of sums for several generators."""
+    if not generators:
+        return scope.text(element)
+    generator, rest = generators[0], generators[1:]
+    if isinstance(generator.source.type, types.Sequence) and not isinstance(generator.source, ir.Members):
+        return _over_sequence(generator, scope, lambda kept, inner: _sum_of(kept, _sum(rest, element, inner), inner))
+    domain = _filtered(generator, scope)
+    if not rest and isinstance(element, ir.Literal) and element.value == 1:
+        return call(scope.used.standard("Cardinality", "FiniteSets"), domain)
+    name, inner = scope.bind(generator.name, element_floor(generator.source, scope))
+    return _sum_of(bounded(name, domain), _sum(rest, element, inner), scope)
+
+
+def _sum_of(bound: str, value: Text, scope: Scope) -> Text:
+    return call(scope.used.operator("SumOf"), atom(f"[{bound} |-> {value}]"))
+
+
+# --------------------------------------------------------------------------------------------------- sequences
+
+
+def _size(expr: ir.Size, scope: Scope) -> Text:
+    collection = expr.collection
+    match collection:
+        case ir.Members():
+            return number(len(collection.enumeration.members))
+        case _ if isinstance(collection.type, types.Sequence):
+            return call(scope.used.standard("Len", "Sequences"), scope.text(collection))
+        case _:
+            return call(scope.used.standard("Cardinality", "FiniteSets"), scope.text(collection))
+
+
+def _length(sequence: Text, scope: Scope) -> Text:
+    return call(scope.used.standard("Len", "Sequences"), sequence)
+
+
+def _simple(expr: ir.Expr) -> bool:
+    """Whether writing an expression twice costs neither the reader nor TLC anything."""
+    match expr:
+        case ir.VariableRef() | ir.LocalRef() | ir.ConstantRef():
+            return True
+        case ir.Field():
+            return _simple(expr.record)
+        case ir.Component():
+            return _simple(expr.tuple)
+        case ir.Unwrap():
+            return _simple(expr.optional)
+        case ir.Apply():
+            return _simple(expr.function) and isinstance(expr.key, ir.LocalRef | ir.Literal | ir.VariableRef)
+        case _:
+            return False
+
+
+def _index(expr: ir.Index, scope: Scope) -> Text:
+    sequence, index = scope.text(expr.sequence), expr.index
+    floor = floor_of(index, scope)
+    if floor is not None and floor >= 0:
+        scope.used.modules.add("Integers")
+        return applied(sequence, scope.text(shifted(index, 1)))
+    if isinstance(index, ir.Literal) and _simple(expr.sequence):
+        length, before = _length(sequence, scope), -index.value - 1
+        if before:
+            scope.used.modules.add("Integers")
+        return applied(sequence, infix("-", length, number(before)) if before else length)
+    return call(scope.used.operator("At"), sequence, scope.text(index))
+
+
+def _slice(expr: ir.Slice, scope: Scope) -> Text:
+    sequence = scope.text(expr.sequence)
+    start, stop = expr.start, expr.stop
+    from_start = start is None or (isinstance(start, ir.Literal) and start.value == 0)
+    if from_start and stop is None:
+        return sequence
+    length = _length(sequence, scope)
+    plain_start = start is None or (floor_of(start, scope) or -1) >= 0 or floor_of(start, scope) == 0
+    if plain_start and _simple(expr.sequence):
+        first = number(1) if start is None else scope.text(shifted(start, 1))
+        last = _plain_stop(stop, length, scope)
+        if last is not None:
+            scope.used.modules.add("Integers")
+            return call(scope.used.standard("SubSeq", "Sequences"), sequence, first, last)
+    if stop is None and not _simple(expr.sequence):
+        name, inner = scope.fresh("s")
+        low = number(0) if start is None else inner.text(start)
+        return let(name, sequence, call(scope.used.operator("Slice"), atom(name), low, _length(atom(name), scope)))
+    low = number(0) if start is None else scope.text(start)
+    high = length if stop is None else scope.text(stop)
+    return call(scope.used.operator("Slice"), sequence, low, high)
+
+
+def _plain_stop(stop: ir.Expr | None, length: Text, scope: Scope) -> Text | None:
+    """The last position of a slice, counted from 1, where the shape of its bound tells; `SubSeq` accepts a negative one."""
+    if stop is None:
+        return length
+    if isinstance(stop, ir.Literal) and stop.value < 0:
+        return infix("-", length, number(-stop.value))
+    floor = floor_of(stop, scope)
+    if floor is not None and floor >= 0:
+        return call(scope.used.operator("Min"), scope.text(stop), length)
+    return None
+
+
+def _concatenate(expr: ir.Concatenate, scope: Scope) -> Text:
+    match expr.right:
+        case ir.TupleDisplay(elements=(single,)):
+            append = scope.used.standard("Append", "Sequences")
+            return call(append, scope.text(expr.left), scope.text(single))
+        case _:
+            scope.used.modules.add("Sequences")
+            return infix("\\o", scope.text(expr.left), scope.text(expr.right))
+
+
+def _sequence_comprehension(generator: ir.Generator, element: ir.Expr, scope: Scope) -> Text:
+    source, name = generator.source, generator.name
+    if isinstance(source, ir.RangeOf) and not generator.conditions:
+        return _over_range(source, name, element, scope)
+    if isinstance(element, ir.LocalRef) and element.name == name:
+        return _kept(generator, scope)
+    if isinstance(source.type, types.Sequence) and not generator.conditions and _simple(source):
+        sequence = scope.text(source)
+        position, inner = scope.fresh("n")
+        inner = inner.define(name, applied(sequence, atom(position)), element_floor(source, scope))
+        return atom(f"[{position} \\in DOMAIN {sequence} |-> {inner.text(element)}]")
+    kept = _kept(generator, scope)
+    held, inside = scope.fresh("s")
+    position, inner = inside.fresh("n")
+    inner = inner.define(name, applied(atom(held), atom(position)), element_floor(source, scope))
+    return let(held, kept, atom(f"[{position} \\in DOMAIN {held} |-> {inner.text(element)}]"))
+
+
+def _over_range(source: ir.RangeOf, name: str, element: ir.Expr, scope: Scope) -> Text:
+    """`[i \\in 1..n |-> …]`, with the name counted from where Python counts."""
+    scope.used.modules.add("Integers")
+    start = source.start
+    if isinstance(start, ir.Literal):
+        count, offset = shifted(source.stop, -start.value), shifted(ir.LocalRef(name, type=types.INT), start.value - 1)
+    else:
+        count = ir.Arithmetic("-", source.stop, start, type=types.INT)
+        place = shifted(ir.LocalRef(name, type=types.INT), -1)
+        offset = ir.Arithmetic("+", start, place, type=types.INT)
+    upper = scope.text(count)
+    bound, inner = scope.bind(name, 1)
+    shift = traverse.substitute(element, {name: offset}) if offset != ir.LocalRef(name, type=types.INT) else element
+    return atom(f"[{bound} \\in {infix('..', number(1), upper)} |-> {inner.text(shift)}]")
+
+
+def _kept(generator: ir.Generator, scope: Scope) -> Text:
+    """The sequence that a generator yields, its conditions included."""
+    source = generator.source
+    if isinstance(source, ir.Members):
+        sequence = angles(*(string(member_string(item)) for item in source.enumeration.members))
+    elif isinstance(source, ir.RangeOf):
+        sequence = _over_range(source, generator.name, ir.LocalRef(generator.name, type=types.INT), scope)
+    elif isinstance(source.type, types.Range):
+        raise AssertionError("a range that has a name is iterated over in order")
+    else:
+        sequence = scope.text(source)
+    if not generator.conditions:
+        return sequence
+    name, inner = scope.bind(generator.name, element_floor(source, scope))
+    conditions = joined("/\\", map(inner.text, generator.conditions))
+    select = scope.used.standard("SelectSeq", "Sequences")
+    return atom(f"{select}({sequence}, LAMBDA {name} : {conditions})")
