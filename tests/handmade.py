@@ -288,7 +288,7 @@ def bounded_queue(capacity: int = 2) -> ir.Protocol:
         prop(
             "smallest",
             "invariant",
-            le(agg("min", x, gen("x", queue), default=0), agg("max", x, gen("x", queue), default=1)),
+            le(agg("min", x, gen("x", queue), default=0), agg("max", local("y"), gen("y", queue), default=1)),
         ),
         prop("full_of_ones", "reachable", eq(total, room)),
     )

@@ -432,7 +432,7 @@ def _as_either(value: ir.Expr) -> ir.Expr:
     """A record in the place of a union, typed as one: a branch beside one of the other class."""
     if value.type == EITHER:
         return value
-    return if_(lit(True), value, make(MARK, 0) if value.type == POINT else make(POINT, 0, False))
+    return if_(True, value, make(MARK, 0)) if value.type == POINT else if_(False, make(POINT, 0, False), value)
 
 
 def _as_optional(value: ir.Expr, kind: types.Type) -> ir.Expr:

@@ -10,7 +10,7 @@ Sets and functions are written in a fixed order, so that equal values give equal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -88,7 +88,7 @@ def _map(value: Mapping[Any, Any], key: Domain | None, result: Domain | None) ->
 
 def _record(value: Any, domain: domains.RecordDomain | None) -> Json:
     known = dict(domain.fields) if domain is not None else {}
-    return {field.name: encode(getattr(value, field.name), known.get(field.name)) for field in fields(value)}
+    return {each.name: encode(getattr(value, each.name), known.get(each.name)) for each in fields(value)}
 
 
 def _is_record(value: Any) -> bool:
@@ -162,31 +162,42 @@ class Opaque:
         return self.text
 
 
-def decode_untyped(data: Json, enumerations: frozenset[str] = frozenset()) -> Any:
-    """An ITF value as one that `show` writes like the original; `enumerations` names the Enum classes in it.
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What values do not carry themselves: which strings are Enum members, and the class of a record by its fields."""
 
-    Sequences and tuples both come out as tuples, records as `Opaque`.
+    enumerations: frozenset[str] = frozenset()
+    records: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+
+
+NO_NAMES = Names()
+
+
+def decode_untyped(data: Json, names: Names = NO_NAMES) -> Any:
+    """An ITF value as one that `show` writes like the original.
+
+    Sequences and tuples both come out as tuples, Enum members and records as `Opaque`.
     """
     match data:
-        case str() if data.partition(".")[0] in enumerations:
+        case str() if data.partition(".")[0] in names.enumerations:
             return Opaque(data)
         case bool() | int() | str() | None:
             return data
         case {"#bigint": str(digits)}:
             return int(digits)
         case {"#set": list(items)}:
-            return frozenset(decode_untyped(item, enumerations) for item in items)
+            return frozenset(decode_untyped(item, names) for item in items)
         case {"#tup": list(items)} | list(items):
-            return tuple(decode_untyped(item, enumerations) for item in items)
+            return tuple(decode_untyped(item, names) for item in items)
         case {"#map": list(pairs)}:
-            return FrozenDict((decode_untyped(k, enumerations), decode_untyped(v, enumerations)) for k, v in pairs)
+            return FrozenDict((decode_untyped(k, names), decode_untyped(v, names)) for k, v in pairs)
         case {"tag": str(tag), "value": dict(inner)} if len(data) == 2:
-            return Opaque(tag + _fields(inner, enumerations))
+            return Opaque(tag + _fields_text(inner, names))
         case dict() if not any(str(key).startswith("#") for key in data):
-            return Opaque(_fields(data, enumerations))
+            return Opaque(names.records.get(tuple(data), "") + _fields_text(data, names))
         case _:
             raise ItfError(f"{data!r} is no value in the Informal Trace Format")
 
 
-def _fields(data: Mapping[str, Json], enumerations: frozenset[str]) -> str:
-    return "(" + ", ".join(f"{name}={show(decode_untyped(item, enumerations))}" for name, item in data.items()) + ")"
+def _fields_text(data: Mapping[str, Json], names: Names) -> str:
+    return "(" + ", ".join(f"{name}={show(decode_untyped(item, names))}" for name, item in data.items()) + ")"

@@ -49,6 +49,8 @@ def built_in_names() -> tuple[str, ...]:
 def _built_in(name: str) -> type[Protocol]:
     names = built_in_names()
     if name not in names:
+        if Path(f"{name}.py").is_file():
+            raise UserError(f"there is no built-in protocol {name}; did you mean {name}.py?")
         hint = (
             "a file is named with its ending (mine.py:MyProtocol), a module with its class (package.module:MyProtocol)"
         )
@@ -129,8 +131,7 @@ def _import_module(name: str, target: str) -> ModuleType:
         raise
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
-            hint = f"; for a file write {name}.py" if Path(f"{name}.py").is_file() else ""
-            raise UserError(f"there is no module {error.name}{hint}") from None
+            raise UserError(f"there is no module {error.name}") from None
         raise UserError(_describe(error, "")) from None
     except Exception as error:
         raise UserError(_describe(error, "")) from None

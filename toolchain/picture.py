@@ -195,7 +195,7 @@ def _table(node: PictureNode) -> str:
 
 def _html(text: str) -> str:
     # Graphviz reads backslash escapes even in HTML-like labels.
-    return escape(text, quote=True).replace("\\", "&#92;") or " "
+    return escape(text, quote=True).replace("\\", "\\\\") or " "
 
 
 def write_picture(picture: Picture, kind: str) -> str:

@@ -14,7 +14,7 @@ from ..transpiler.instance import Instance
 from ..transpiler.naming import snake_case
 from .counterexample import CounterExample
 from .errors import UserError
-from .itf import ItfError, Json, decode_untyped, encode, encode_state
+from .itf import ItfError, Json, Names, decode_untyped, encode, encode_state
 from .report import Mutant, Report, Verdict
 from .results import StateGraph, Stats, Trace, TraceStep
 
@@ -117,7 +117,7 @@ def trace_file_json(report: Report, examples: Iterable[CounterExample]) -> dict[
     """The object that `run --trace FILE` writes: every counter-example of a report, readable without the protocol."""
     variants = {mutant.guard: mutant.instance for mutant in report.mutants or ()}
     constants = {name: encode(value) for name, value in report.constants.items()}
-    head = _head(snake_case(report.protocol.name), constants, sorted(_enumerations(report.protocol)))
+    head = _head(snake_case(report.protocol.name), constants, _names(report.protocol))
     traces = [_example_json(example, variants.get(example.dropped or "", report.instance)) for example in examples]
     return {**head, "traces": traces}
 
@@ -136,14 +136,15 @@ def _example_json(example: CounterExample, instance: Instance) -> dict[str, Json
     return data
 
 
-def _enumerations(protocol: ir.Protocol) -> set[str]:
-    """The Enum classes whose members occur as values of the protocol."""
-    found: set[str] = set()
+def _names(protocol: ir.Protocol) -> Names:
+    """The Enum classes and plain record classes whose values occur in the protocol."""
+    enumerations: set[str] = set()
+    records: dict[tuple[str, ...], set[str]] = {}
 
     def visit(kind: types.Type) -> None:
         match kind:
             case types.Enumeration(python):
-                found.add(python.__name__)
+                enumerations.add(python.__name__)
             case types.Optional(inner) | types.Set(inner) | types.Sequence(inner):
                 visit(inner)
             case types.Tuple(items):
@@ -154,6 +155,9 @@ def _enumerations(protocol: ir.Protocol) -> set[str]:
                 visit(value)
             case types.Record() | types.Union():
                 for record in types.alternatives(kind):
+                    shape = tuple(name for name, _ in record.fields)
+                    if isinstance(kind, types.Record):
+                        records.setdefault(shape, set()).add(record.python.__name__)
                     for _, inner in record.fields:
                         visit(inner)
 
@@ -161,7 +165,9 @@ def _enumerations(protocol: ir.Protocol) -> set[str]:
     typed += [parameter for action in protocol.actions for parameter in action.parameters]
     for item in typed:
         visit(item.type)
-    return found
+    # Of two classes with the same fields neither name can be told from the fields.
+    told = {shape: min(classes) for shape, classes in records.items() if len(classes) == 1}
+    return Names(frozenset(enumerations), told)
 
 
 def graph_json(instance: Instance, graph: StateGraph) -> dict[str, Json]:
@@ -228,33 +234,35 @@ def read_traces(text: str, name: str) -> TraceFile:
             raise UserError(
                 f"{name} is neither a trace that `run --trace` wrote nor a report that `run --json` printed"
             )
-        enumerations = frozenset(map(str, data.get("enumerations", ())))
-        constants = {str(key): decode_untyped(value, enumerations) for key, value in data["constants"].items()}
-        examples = tuple(_read_example(entry, str(data["protocol"]), constants, enumerations) for entry in entries)
+        records = {tuple(map(str, shape)): str(record) for record, shape in data.get("records", {}).items()}
+        names = Names(frozenset(map(str, data.get("enumerations", ()))), records)
+        constants = {str(key): decode_untyped(value, names) for key, value in data["constants"].items()}
+        examples = tuple(_read_example(entry, str(data["protocol"]), constants, names) for entry in entries)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         detail = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{name} is damaged: {detail}") from None
-    head = _head(str(data["protocol"]), data["constants"], sorted(enumerations))
+    head = _head(str(data["protocol"]), data["constants"], names)
     return TraceFile(head, tuple(entries), examples)
 
 
-def _head(protocol: str, constants: Json, enumerations: list[str]) -> dict[str, Json]:
+def _head(protocol: str, constants: Json, names: Names) -> dict[str, Json]:
     return {
         "format": TRACE_FORMAT,
         "version": TRACE_VERSION,
         "protocol": protocol,
         "constants": constants,
-        "enumerations": enumerations,
+        "enumerations": sorted(names.enumerations),
+        "records": {name: list(shape) for shape, name in sorted(names.records.items(), key=lambda item: item[1])},
     }
 
 
 def _read_example(
-    entry: Mapping[str, Json], protocol: str, constants: Mapping[str, Any], enumerations: frozenset[str]
+    entry: Mapping[str, Json], protocol: str, constants: Mapping[str, Any], names: Names
 ) -> CounterExample:
     def read(step: Mapping[str, Json], state: Mapping[str, Any] | None = None) -> TraceStep:
-        arguments = tuple((name, decode_untyped(value, enumerations)) for name, value in step["args"].items())
+        arguments = tuple((name, decode_untyped(value, names)) for name, value in step["args"].items())
         if state is None:
-            state = {name: decode_untyped(value, enumerations) for name, value in step["state"].items()}
+            state = {name: decode_untyped(value, names) for name, value in step["state"].items()}
         return TraceStep(step["action"], arguments, state)
 
     steps = tuple(map(read, entry["trace"]))

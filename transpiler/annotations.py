@@ -88,15 +88,15 @@ def annotation(scope: Scope, node: ast.expr) -> Parsed:
             return _union([annotation(scope, left), annotation(scope, right)], scope, node)
         case ast.Name(name):
             alias = scope.context.declarations.members.get(name)
-            if isinstance(alias, DeclaredAlias) and name not in _layers(scope):
+            if isinstance(alias, DeclaredAlias):
                 return _alias(scope, alias)
             return _from_object(scope, scope.namespace.lookup(name), node, name)
         case ast.Attribute(value, name):
             outer = _object(scope, value)
             alias = scope.context.declarations.members.get(name)
-            if is_protocol(outer) and isinstance(alias, DeclaredAlias):
-                if issubclass(scope.context.declarations.python, outer):
-                    return _alias(scope, alias)
+            ours = is_protocol(outer) and issubclass(scope.context.declarations.python, outer)
+            if ours and isinstance(alias, DeclaredAlias):
+                return _alias(scope, alias)
             return _from_object(scope, getattr(outer, name, MISSING), node, ast.unparse(node))
         case ast.Subscript(value, argument):
             return _subscript(scope, node, _object(scope, value), argument)
@@ -108,11 +108,6 @@ _DOMAINS = (
     "use bool, Annotated[int, Between(a, b)], Literal[…], an Enum, Annotated[T, In(set)], T | None, frozenset[T], "
     "tuple[A, B], Annotated[tuple[T, ...], MaxLen(n)], dict[K, V] or a frozen dataclass"
 )
-
-
-def _layers(scope: Scope) -> set[str]:
-    # A local class or alias of the same name hides the class attribute only in the innermost layers.
-    return set()
 
 
 def _alias(scope: Scope, alias: DeclaredAlias) -> Parsed:
@@ -187,7 +182,9 @@ def _refine(scope: Scope, node: ast.expr, base: Parsed, extra: ast.expr) -> Pars
         value = _object(scope, extra)
         if value is not MISSING and not isinstance(extra, ast.Call):
             return _refine_by_value(scope, node, base, value)
-        scope.refuse(Code.ANNOTATION, extra, "this says nothing about a domain", remedy="use Between, In, MaxLen or MinLen")
+        scope.refuse(
+            Code.ANNOTATION, extra, "this says nothing about a domain", remedy="use Between, In, MaxLen or MinLen"
+        )
     assert isinstance(extra, ast.Call)
     arguments = list(extra.args)
     named = {keyword.arg: keyword.value for keyword in extra.keywords}
@@ -209,7 +206,9 @@ def _refine(scope: Scope, node: ast.expr, base: Parsed, extra: ast.expr) -> Pars
         if length is None:
             scope.refuse(Code.ANNOTATION, extra, "MaxLen and MinLen take a length", remedy="write MaxLen(n)")
         value = bound(scope, length, types.INT)
-        return _with_length(scope, extra, base, value if called is MinLen else None, value if called is MaxLen else None)
+        return _with_length(
+            scope, extra, base, value if called is MinLen else None, value if called is MaxLen else None
+        )
     scope.refuse(
         Code.ANNOTATION,
         extra,
@@ -244,7 +243,7 @@ def _members(scope: Scope, node: ast.expr, base: Parsed, members: ir.Expr, span:
         scope.refuse(Code.ANNOTATION, node, f"In takes a set, not {members.type}")
     element, wanted = members.type.element, type_of(base)
     if element != wanted and not (isinstance(element, types.Model) and wanted == types.STR):
-        scope.refuse(Code.ANNOTATION, node, f"members of {element} annotate a {wanted}")
+        scope.refuse(Code.ANNOTATION, node, f"members of {element} annotate {types.an(wanted)}")
     return ir.MemberSet(members, span=span)
 
 
@@ -385,7 +384,8 @@ def _from_object(scope: Scope, value: Any, node: ast.expr, text: str) -> Parsed:
             return _sequence(_from_object(scope, arguments[0], node, text), None, None, span)
         return _tuple([_from_object(scope, item, node, text) for item in arguments], span)
     if origin is dict:
-        return _function(*(_from_object(scope, item, node, text) for item in arguments), span)  # type: ignore[arg-type]
+        key, result = (_from_object(scope, item, node, text) for item in arguments)
+        return _function(key, result, span)
     if isinstance(value, str):
         return annotation(scope, _at(ast.parse(value, mode="eval").body, node))
     if isinstance(value, typing.ForwardRef):

@@ -21,7 +21,7 @@ class Between(GroupedMetadata):
     low: int
     high: int
 
-    def __iter__(self) -> Iterator[BaseMetadata]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[BaseMetadata]:
         yield Ge(self.low)
         yield Le(self.high)
 
@@ -32,5 +32,5 @@ class In(GroupedMetadata):
 
     members: Set[object]
 
-    def __iter__(self) -> Iterator[BaseMetadata]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[BaseMetadata]:
         yield Predicate(self.members.__contains__)

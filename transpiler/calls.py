@@ -65,7 +65,10 @@ def call(scope: Scope, node: ast.Call) -> ir.Expr:
     if called is language.guard or called is language.assume:
         word = "guard" if called is language.guard else "assume"
         scope.refuse(
-            Code.STATEMENT, node, f"{word}(…) is a statement of an action", remedy="put it on a line of its own in an action"
+            Code.STATEMENT,
+            node,
+            f"{word}(…) is a statement of an action",
+            remedy="put it on a line of its own in an action",
         )
     if isinstance(called, FunctionType):
         helper = scope.context.call_function(called, scope.span(node))
@@ -104,7 +107,7 @@ def iterable(scope: Scope, node: ast.expr, *, sized: bool = False) -> ir.Expr:
             result = fit(expr, types.Sequence(element)) if element is not None else None
             if result is not None:
                 return result
-            scope.refuse(Code.TYPE, node, f"the positions of a {expr.type} have different types")
+            scope.refuse(Code.TYPE, node, f"the positions of {types.an(expr.type)} have different types")
         case types.Function():
             scope.refuse(
                 Code.TYPE,
@@ -114,7 +117,7 @@ def iterable(scope: Scope, node: ast.expr, *, sized: bool = False) -> ir.Expr:
             )
         case _:
             what = "has no length" if sized else "is no collection"
-            scope.refuse(Code.TYPE, node, f"a {expr.type} {what}")
+            scope.refuse(Code.TYPE, node, f"{types.an(expr.type)} {what}")
 
 
 # ----------------------------------------------------------------------------------------------------- generators
@@ -140,15 +143,13 @@ def generators(scope: Scope, nodes: Sequence[ast.comprehension]) -> tuple[Scope,
                     part = ir.Component(whole, index, type=kind.items[index], span=scope.span(target))
                     scope = scope.bind(target.id, part)
             case _:
-                scope.refuse(Code.TYPE, node.target, f"this pattern does not fit a {kind}")
+                scope.refuse(Code.TYPE, node.target, f"this pattern does not fit {types.an(kind)}")
         conditions = tuple(condition(scope, item) for item in node.ifs)
         result.append(ir.Generator(bound, source, conditions, span=scope.span(node.target)))
     return scope, tuple(result)
 
 
-def set_comprehension(
-    scope: Scope, node: ast.expr, element: ast.expr, clauses: Sequence[ast.comprehension]
-) -> ir.Expr:
+def set_comprehension(scope: Scope, node: ast.expr, element: ast.expr, clauses: Sequence[ast.comprehension]) -> ir.Expr:
     inside, parts = generators(scope, clauses)
     item = lower(inside, element)
     return ir.SetComprehension(parts, item, type=types.Set(item.type), span=scope.span(node))
@@ -159,7 +160,9 @@ def function_comprehension(
 ) -> ir.Expr:
     if len(clauses) != 1 or clauses[0].ifs or not isinstance(clauses[0].target, ast.Name):
         scope.refuse(
-            Code.SYNTAX, node, "a function is given by one `for` over its whole domain, without `if`",
+            Code.SYNTAX,
+            node,
+            "a function is given by one `for` over its whole domain, without `if`",
             remedy="write `{k: value for k in keys}`",
         )
     inside, parts = generators(scope, clauses)
@@ -178,11 +181,12 @@ def _generator_argument(scope: Scope, node: ast.Call, word: str) -> ast.Generato
     match node.args[0]:
         case ast.GeneratorExp() as generator:
             return generator
-        case ast.ListComp(elt, clauses) | ast.SetComp(elt, clauses) if word != "sum" or isinstance(
-            node.args[0], ast.ListComp
-        ):
+        case ast.ListComp(elt) | ast.SetComp(elt) if word != "sum" or isinstance(node.args[0], ast.ListComp):
             scope.refuse(
-                Code.SYNTAX, node.args[0], f"{word} takes a generator", remedy=f"write `{word}({ast.unparse(elt)} for …)`"
+                Code.SYNTAX,
+                node.args[0],
+                f"{word} takes a generator",
+                remedy=f"write `{word}({ast.unparse(elt)} for …)`",
             )
         case _:
             return None
@@ -198,7 +202,7 @@ def _quantifier(scope: Scope, node: ast.Call, word: str) -> ir.Expr:
             scope.refuse(
                 Code.TRUTHINESS,
                 node,
-                f"{word} asks for the truthiness of a {element_type(collection.type)}",
+                f"{word} asks for the truthiness of {types.an(element_type(collection.type))}",
                 remedy=f"write `{word}(x == … for x in …)`",
             )
         inside, name = scope.bind_fresh("item", types.BOOL, span)
@@ -223,7 +227,7 @@ def _aggregate(scope: Scope, node: ast.Call, word: str) -> ir.Expr:
         collection = iterable(scope, node.args[0])
         kind = element_type(collection.type)
         if kind not in (types.INT, types.NEVER):
-            scope.refuse(Code.TYPE, node.args[0], f"{word} of a {collection.type}", f"{word} is over ints")
+            scope.refuse(Code.TYPE, node.args[0], f"{word} of {types.an(collection.type)}", f"{word} is over ints")
         inside, name = scope.bind_fresh("item", types.INT, span)
         clauses: tuple[ir.Generator, ...] = (ir.Generator(name, collection, span=span),)
         element: ir.Expr = inside.locals["item"]
@@ -305,14 +309,14 @@ def _isinstance(scope: Scope, node: ast.Call) -> ir.Expr:
         record = ir.Unwrap(record, type=record.type.item, span=record.span)
     possible = {item.python: item for item in types.alternatives(record.type)}
     if not possible:
-        scope.refuse(Code.TYPE, value, f"isinstance tells records apart, this is a {record.type}")
+        scope.refuse(Code.TYPE, value, f"isinstance tells records apart, this is {types.an(record.type)}")
     parsed = [annotation(scope, item) for item in (classes.elts if isinstance(classes, ast.Tuple) else [classes])]
     wanted = [record for item in parsed for record in types.alternatives(type_of(item))]
     if not wanted:
         scope.refuse(Code.TYPE, classes, "isinstance asks for classes of records here")
     for item in wanted:
         if item.python not in possible:
-            scope.refuse(Code.TYPE, classes, f"a {record.type} is never a {item}")
+            scope.refuse(Code.TYPE, classes, f"{types.an(record.type)} is never {types.an(item)}")
     return ir.IsInstance(record, tuple(wanted), type=types.BOOL, span=scope.span(node))
 
 
@@ -347,12 +351,12 @@ def _replace(scope: Scope, node: ast.Call) -> ir.Expr:
         scope.refuse(Code.CALL, node, "replace takes one record, and changes by name")
     record = lower(scope, node.args[0])
     if not isinstance(record.type, types.Record):
-        scope.refuse(Code.TYPE, node.args[0], f"replace changes a record, this is a {record.type}")
+        scope.refuse(Code.TYPE, node.args[0], f"replace changes a record, this is {types.an(record.type)}")
     changes: list[tuple[str, ir.Expr]] = []
     for keyword in node.keywords:
         kind = record.type.field(keyword.arg or "")
         if keyword.arg is None or kind is None:
-            scope.refuse(Code.ATTRIBUTE, node, f"a {record.type} has no field {keyword.arg}")
+            scope.refuse(Code.ATTRIBUTE, node, f"{types.an(record.type)} has no field {keyword.arg}")
         changes.append((keyword.arg, lower_as(scope, keyword.value, kind)))
     return ir.Replace(record, tuple(changes), type=record.type, span=scope.span(node))
 
@@ -439,5 +443,3 @@ def _exactly(scope: Scope, node: ast.Call, count: int) -> list[ast.expr]:
             Code.CALL, node, f"{ast.unparse(node.func)} takes {count} argument{'s' if count != 1 else ''} here"
         )
     return arguments
-
-

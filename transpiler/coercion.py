@@ -1,4 +1,4 @@
-"""Fitting an expression to the type its place demands: empty displays, tuples as sequences, optionals as what they hold."""
+"""Fitting an expression to the type its place demands: empty displays, tuples as sequences, optionals unwrapped."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ def fit(expr: ir.Expr, wanted: types.Type) -> ir.Expr | None:
     match expr, wanted:
         case (ir.Literal(value=None), types.Optional()):
             return replace(expr, type=wanted)
-        case (ir.IfElse(condition, then, orelse), _):
+        case (ir.IfElse(_, then, orelse), _):
             left, right = fit(then, wanted), fit(orelse, wanted)
-            return replace(expr, then=left, orelse=right, type=wanted) if left is not None and right is not None else None
+            return (
+                replace(expr, then=left, orelse=right, type=wanted) if left is not None and right is not None else None
+            )
         case (ir.Let(_, _, body), _):
             inner = fit(body, wanted)
             return replace(expr, body=inner, type=wanted) if inner is not None else None
@@ -33,7 +35,9 @@ def fit(expr: ir.Expr, wanted: types.Type) -> ir.Expr | None:
             return replace(expr, elements=items, type=wanted) if items is not None else None
         case (ir.SetOperation(_, left_set, right_set), types.Set()):
             left, right = fit(left_set, wanted), fit(right_set, wanted)
-            return replace(expr, left=left, right=right, type=wanted) if left is not None and right is not None else None
+            return (
+                replace(expr, left=left, right=right, type=wanted) if left is not None and right is not None else None
+            )
         case (ir.SetComprehension(_, item_expr), types.Set(element)):
             inner = fit(item_expr, element)
             return replace(expr, element=inner, type=wanted) if inner is not None else None
@@ -53,7 +57,9 @@ def fit(expr: ir.Expr, wanted: types.Type) -> ir.Expr | None:
             return ir.TupleDisplay(items, type=wanted, span=expr.span) if items is not None else None
         case (ir.Concatenate(before, after), types.Sequence()):
             left, right = fit(before, wanted), fit(after, wanted)
-            return replace(expr, left=left, right=right, type=wanted) if left is not None and right is not None else None
+            return (
+                replace(expr, left=left, right=right, type=wanted) if left is not None and right is not None else None
+            )
         case (ir.SequenceComprehension(_, item_expr), types.Sequence(element)):
             inner = fit(item_expr, element)
             return replace(expr, element=inner, type=wanted) if inner is not None else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Literal as OneOf
 
 from . import ir, traverse
 from . import valuetypes as types
@@ -131,15 +132,18 @@ def _at_most(left: ir.Expr, right: ir.Expr) -> bool:
     return left == right
 
 
+_OPPOSITE: dict[str, OneOf["<", "<=", ">", ">="]] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
 def _normal(condition: ir.Expr) -> ir.Expr:
     """One form for conditions that mean the same: orders as `<`, numbers adjusted, emptiness as a size."""
     match condition:
         case ir.Not(operand=ir.Compare() as order):
-            flipped = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}[order.operator]
-            return _normal(replace(order, operator=flipped))
-        case ir.Compare(operator=">" | ">="):
-            mirrored = "<" if condition.operator == ">" else "<="
-            return _normal(replace(condition, operator=mirrored, left=condition.right, right=condition.left))
+            return _normal(replace(order, operator=_OPPOSITE[order.operator]))
+        case ir.Compare(operator=">"):
+            return _normal(replace(condition, operator="<", left=condition.right, right=condition.left))
+        case ir.Compare(operator=">="):
+            return _normal(replace(condition, operator="<=", left=condition.right, right=condition.left))
         case ir.Compare(operator="<=", left=ir.Literal(value=int(number)) as literal):
             return replace(condition, operator="<", left=replace(literal, value=number - 1))
         case ir.Compare(operator="<=", right=ir.Literal(value=int(number)) as literal):

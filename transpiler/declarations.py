@@ -14,6 +14,7 @@ from . import language
 from .diagnostics import Code, Diagnostic, Span
 from .language import Fairness, Mark, Protocol, mark_of
 from .source import MISSING, ClassSource, class_source, is_protocol, written
+from .valuetypes import an
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ class Declarations:
     def variables(self) -> Iterator[DeclaredVariable]:
         return (item for item in self.members.values() if isinstance(item, DeclaredVariable))
 
+    def aliases(self) -> Iterator[DeclaredAlias]:
+        return (item for item in self.members.values() if isinstance(item, DeclaredAlias))
+
     def methods(self, *kinds: str) -> Iterator[DeclaredMethod]:
         """The methods of some kinds, or all."""
         return (
@@ -116,7 +120,7 @@ def collect(cls: type[Protocol], problems: list[Diagnostic]) -> Declarations:
                     Diagnostic(
                         Code.DECLARATION,
                         declared.span,
-                        f"{declared.name} is a {_kind(declared)} here and a {_kind(inherited)} in "
+                        f"{declared.name} is {an(_kind(declared))} here and {an(_kind(inherited))} in "
                         f"{inherited.owner.python.__name__}",
                         "a declaration replaces an inherited one of its own kind",
                         "give it another name",

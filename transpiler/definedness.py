@@ -17,8 +17,8 @@ from typing import assert_never
 from . import ir, traverse
 from . import valuetypes as types
 from .conditions import TRUE, assuming, conjunction, either, every, implication
-from .domain_inference import Known, domain_of, holds_functions, key_domain, least, within
 from .diagnostics import Span
+from .domain_inference import Known, certainly_at_most, domain_of, holds_functions, includes, key_domain, least, within
 from .valuetypes import BOOL, INT
 
 Inner = Callable[[Known], ir.Expr]
@@ -86,8 +86,11 @@ def _obligations(
     found: list[Obligation] = []
 
     def demand(before: Sequence[ir.Step], condition: ir.Expr, span: Span, guard: str | None = None) -> None:
-        # An earlier assertion or assumption is there in every variant; guards are not, so they prove nothing here.
-        condition = assuming([fact for step in before for fact in _lasting_facts(step)], condition)
+        # What is there in every variant may be taken for granted: assertions and assumptions before, and obligations
+        # before, which are asked first under fewer premises. Guards, and what only they oblige to, prove nothing.
+        facts = [fact for step in before for fact in _lasting_facts(step)]
+        facts += [earlier.condition for earlier in found if earlier.guard is None]
+        condition = assuming(facts, condition)
         if condition != TRUE:
             found.append(Obligation(tuple(before), traverse.without_shadowing(condition), span, guard))
 
@@ -102,7 +105,10 @@ def _obligations(
         match step:
             case ir.Bind():
                 demand(before, under_when(_defined(step.value, known)), step.span)
-                known = known.with_domain(step.name, domain_of(step.value, known))
+                domain = domain_of(step.value, known)
+                # Where a branch is not taken its name has no value, and its domain may be empty.
+                if step.when is None or not isinstance(domain, ir.IntSet) or certainly_at_most(domain.low, domain.high):
+                    known = known.with_domain(step.name, domain)
             case ir.Guard():
                 demand(before, under_when(_defined(step.condition, known)), step.span, step.name)
             case ir.Assume():
@@ -324,15 +330,24 @@ def _nonzero(divisor: ir.Expr, known: Known) -> ir.Expr:
 
 def _index(expr: ir.Index, known: Known) -> ir.Expr:
     sequence, index = expr.sequence, expr.index
-    length = ir.Size(collection=sequence, type=INT)
+    length: ir.Expr = ir.Size(collection=sequence, type=INT)
+    if isinstance(index, ir.Arithmetic) and index.operator == "-" and index.left == length:
+        match index.right:
+            case ir.Literal(value=back) if back > 0:
+                # -n <= n - back < n; an index that became negative counts from the end.
+                return _longer_than(sequence, (back + 1) // 2 - 1, expr.span)
+    if isinstance(sequence, ir.TupleDisplay):
+        length = ir.Literal(value=len(sequence.elements), type=INT)
     if isinstance(index, ir.Literal):
         count = index.value if index.value >= 0 else -index.value - 1
         if count < _shortest(sequence, known):
             return TRUE
         return _longer_than(sequence, count, expr.span)
-    below = ir.Compare(operator="<", left=index, right=length, type=BOOL, span=expr.span)
+    below: ir.Expr = ir.Compare(operator="<", left=index, right=length, type=BOOL, span=expr.span)
     source = known.sources.get(index.name) if isinstance(index, ir.LocalRef) else None
     if isinstance(source, ir.RangeOf) and source.stop == length:
+        below = TRUE
+    if isinstance(length, ir.Literal) and includes(_up_to(length), domain_of(index, known)):
         below = TRUE
     low = least(index, known)
     if low is not None and low >= 0:
@@ -340,6 +355,11 @@ def _index(expr: ir.Index, known: Known) -> ir.Expr:
     lowest = ir.Negate(operand=length, type=INT)
     above = ir.Compare(operator="<=", left=lowest, right=index, type=BOOL, span=expr.span)
     return conjunction(above, below)
+
+
+def _up_to(length: ir.Literal) -> ir.DomainExpr:
+    low, high = (replace(length, value=bound) for bound in (-length.value, length.value - 1))
+    return ir.IntSet(low=low, high=high)
 
 
 def _shortest(sequence: ir.Expr, known: Known) -> int:

@@ -61,6 +61,10 @@ def domain_of(expr: ir.Expr, known: Known) -> ir.DomainExpr | None:
             return _domain_of_component(domain_of(expr.tuple, known), expr.index)
         case ir.Index():
             return element_domain(expr.sequence, known)
+        case ir.Arithmetic(operator="%", right=divisor) if _over_constants(divisor):
+            low = least(divisor, known)
+            zero = ir.Literal(value=0, type=INT)
+            return ir.IntSet(low=zero, high=_minus_one(divisor)) if low is not None and low > 0 else None
         case _:
             return _domain_of_type(expr.type)
 
@@ -152,7 +156,7 @@ def least(expr: ir.Expr, known: Known) -> int | None:
             return 0 if a is not None and b is not None and a >= 0 and b >= 0 else None
         case ir.Arithmetic(operator="-", left=left, right=ir.Literal(value=int(amount))):
             a = least(left, known)
-            return None if a is None else a - amount
+            return _least_of_nonempty(expr, known) if a is None else a - amount
         case ir.Arithmetic(operator="%", right=right):
             b = least(right, known)
             return 0 if b is not None and b >= 0 else None
@@ -167,7 +171,22 @@ def least(expr: ir.Expr, known: Known) -> int | None:
             return None if a is None or b is None else min(a, b)
         case _:
             domain = domain_of(expr, known)
-            return least(domain.low, known) if isinstance(domain, ir.IntSet) else None
+            low = least(domain.low, known) if isinstance(domain, ir.IntSet) else None
+            return low if low is not None else _least_of_nonempty(expr, known)
+
+
+def _least_of_nonempty(expr: ir.Expr, known: Known) -> int | None:
+    """What follows from an interval that has a value: with `i: 0..n - 1` in scope, or a variable of it, `n >= 1`."""
+    wanted = _linear(expr)
+    if wanted is None:
+        return None
+    found: list[int] = []
+    for domain in (*known.domains.values(), *(variable.domain for variable in known.protocol.variables)):
+        if isinstance(domain, ir.IntSet) and isinstance(domain.low, ir.Literal):
+            high = _linear(domain.high)
+            if high is not None and high[0] == wanted[0]:
+                found.append(domain.low.value + wanted[1] - high[1])
+    return max(found, default=None)
 
 
 def within(value: ir.Expr, domain: ir.DomainExpr, known: Known) -> ir.Expr:

@@ -34,8 +34,23 @@ def fitted(scope: Scope, node: ast.expr, expr: ir.Expr, wanted: types.Type) -> i
     """An expression that has been lowered already, fitted to a type."""
     result = fit(expr, wanted)
     if result is None:
-        scope.refuse(Code.TYPE, node, f"this is a {expr.type}, where a {wanted} is needed")
+        refuse_member_by_name(scope, node, expr.type, wanted)
+        scope.refuse(Code.TYPE, node, f"this is {types.an(expr.type)}, where {types.an(wanted)} is needed")
     return result
+
+
+def refuse_member_by_name(scope: Scope, node: ast.AST, left: types.Type, right: types.Type) -> None:
+    """Refuse a string where a member of a symmetric set is meant: no literal may name one."""
+    held = [kind.item if isinstance(kind, types.Optional) else kind for kind in (left, right)]
+    models = [kind for kind in held if isinstance(kind, types.Model)]
+    if models and types.STR in held:
+        scope.refuse(
+            Code.SYMMETRY,
+            node,
+            f"a string in the place of a member of {models[0].constant}",
+            "the members are interchangeable, and a literal would single one out",
+            "choose it as a parameter, or declare the constant without symmetric=True",
+        )
 
 
 def condition(scope: Scope, node: ast.expr) -> ir.Expr:
@@ -48,12 +63,12 @@ def condition(scope: Scope, node: ast.expr) -> ir.Expr:
             types.Sequence: "compare it: `len(x) > 0`",
             types.Tuple: "compare it with the empty tuple: `x != ()`",
             types.Optional: "compare it: `x is not None`",
-            types.Str: "compare it: `x == \"…\"`",
+            types.Str: 'compare it: `x == "…"`',
         }.get(type(expr.type), "write a comparison")
         scope.refuse(
             Code.TRUTHINESS,
             node,
-            f"a {expr.type} is used as a condition",
+            f"{types.an(expr.type)} is used as a condition",
             "Python would ask for its truthiness; TLA+ has no such thing",
             remedy,
         )
@@ -128,7 +143,9 @@ def lower(scope: Scope, node: ast.expr) -> ir.Expr:
         case ast.Lambda():
             scope.refuse(Code.SYNTAX, node, "lambda is not in the language", remedy="write a @helper")
         case ast.JoinedStr():
-            scope.refuse(Code.SYNTAX, node, "strings are names here and are not built", remedy="use an Enum or a Literal")
+            scope.refuse(
+                Code.SYNTAX, node, "strings are names here and are not built", remedy="use an Enum or a Literal"
+            )
         case ast.NamedExpr():
             scope.refuse(Code.SYNTAX, node, "`:=` is not in the language", remedy="assign the local name before")
         case ast.UnaryOp(ast.UAdd()) | ast.UnaryOp(ast.Invert()):
@@ -142,7 +159,7 @@ def merge(scope: Scope, node: ast.AST, test: ir.Expr, then: ir.Expr, orelse: ir.
     kind = types.unify(then.type, orelse.type)
     left, right = (fit(then, kind), fit(orelse, kind)) if kind is not None else (None, None)
     if kind is None or left is None or right is None:
-        scope.refuse(Code.TYPE, node, f"one branch is a {then.type}, the other a {orelse.type}")
+        scope.refuse(Code.TYPE, node, f"one branch is {types.an(then.type)}, the other {types.an(orelse.type)}")
     return ir.IfElse(test, left, right, type=kind, span=scope.span(node))
 
 
@@ -186,13 +203,13 @@ def _name(scope: Scope, node: ast.Name, name: str) -> ir.Expr:
         )
     value = scope.namespace.lookup(name)
     if value is MISSING:
-        near = _near(name, [*scope.locals, *scope.context.constants, *scope.context.variables])
+        hint = near(name, [*scope.locals, *scope.context.constants, *scope.context.variables])
         in_class = name in scope.context.constants or name in scope.context.variables
         scope.refuse(
             Code.NAME,
             node,
             f"{name} is not defined here",
-            remedy=f"write {scope.self_name}.{name}" if in_class and scope.self_name else near,
+            remedy=f"write {scope.self_name}.{name}" if in_class and scope.self_name else hint,
         )
     return _python_value(scope, node, value, name)
 
@@ -207,7 +224,7 @@ def _python_value(scope: Scope, node: ast.expr, value: Any, name: str) -> ir.Exp
         scope.refuse(
             Code.NAME,
             node,
-            f"{name} is a {type(value).__name__}, which is no value of the language",
+            f"{name} is {types.an(type(value).__name__)}, which is no value of the language",
             "values are bools, ints, strings, None, Enum members, frozensets, tuples and frozen dataclasses",
         )
 
@@ -232,7 +249,7 @@ def _attribute(scope: Scope, node: ast.Attribute) -> ir.Expr:
         value = getattr(outer, name, MISSING)
         if value is MISSING:
             scope.refuse(
-                Code.ATTRIBUTE, node, f"{ast.unparse(node.value)} has no {name}", remedy=_near(name, dir(outer))
+                Code.ATTRIBUTE, node, f"{ast.unparse(node.value)} has no {name}", remedy=near(name, dir(outer))
             )
         return _python_value(scope, node, value, ast.unparse(node))
     record = lower(scope, node.value)
@@ -242,7 +259,7 @@ def _attribute(scope: Scope, node: ast.Attribute) -> ir.Expr:
     kinds = [kind for kind in owners if kind is not None]
     if not kinds:
         fields = sorted({field for item in types.alternatives(record.type) for field, _ in item.fields})
-        scope.refuse(Code.ATTRIBUTE, node, f"a {record.type} has no field {name}", remedy=_near(name, fields))
+        scope.refuse(Code.ATTRIBUTE, node, f"{types.an(record.type)} has no field {name}", remedy=near(name, fields))
     kind: types.Type | None = kinds[0]
     for other in kinds[1:]:
         kind = types.unify(kind, other) if kind is not None else None
@@ -252,7 +269,7 @@ def _attribute(scope: Scope, node: ast.Attribute) -> ir.Expr:
 
 
 def _python_object(scope: Scope, node: ast.expr) -> Any:
-    """What a dotted name outside the protocol refers to: a module, a class; MISSING for an expression of the language."""
+    """What a dotted name outside the protocol refers to, a module or a class; MISSING for an expression."""
     match node:
         case ast.Name(name) if name not in scope.locals and name not in (scope.self_name, scope.after_name):
             if name in scope.broken or name in scope.unassigned:
@@ -296,7 +313,7 @@ def _member(scope: Scope, node: ast.Attribute, *, after: bool) -> ir.Expr:
         Code.ATTRIBUTE,
         node,
         f"{context.declarations.python.__name__} has no {name}",
-        remedy=_near(name, list(context.declarations.members)),
+        remedy=near(name, list(context.declarations.members)),
     )
 
 
@@ -308,7 +325,7 @@ def _int(scope: Scope, node: ast.expr) -> ir.Expr:
     result = fit(expr, types.INT)
     if result is None:
         remedy = "write `1 if x else 0`: a bool is no int" if expr.type == types.BOOL else ""
-        scope.refuse(Code.TYPE, node, f"this is a {expr.type}, where an int is needed", remedy=remedy)
+        scope.refuse(Code.TYPE, node, f"this is {types.an(expr.type)}, where an int is needed", remedy=remedy)
     return result
 
 
@@ -322,9 +339,7 @@ _ARITHMETIC: dict[type[ast.operator], str] = {
 _SETS: dict[type[ast.operator], str] = {ast.BitOr: "|", ast.BitAnd: "&", ast.Sub: "-", ast.BitXor: "^"}
 
 
-def _binary(
-    scope: Scope, node: ast.expr, left_node: ast.expr, operator: ast.operator, right_node: ast.expr
-) -> ir.Expr:
+def _binary(scope: Scope, node: ast.expr, left_node: ast.expr, operator: ast.operator, right_node: ast.expr) -> ir.Expr:
     span = scope.span(node)
     left, right = _held(lower(scope, left_node)), _held(lower(scope, right_node))
     sequences = (types.Sequence, types.Tuple)
@@ -333,7 +348,9 @@ def _binary(
     if type(operator) in _SETS and (isinstance(left.type, types.Set) or isinstance(right.type, types.Set)):
         kind = types.unify(left.type, right.type)
         if not isinstance(kind, types.Set):
-            scope.refuse(Code.TYPE, node, f"{_symbol(operator)} between a {left.type} and a {right.type}")
+            scope.refuse(
+                Code.TYPE, node, f"{_symbol(operator)} between {types.an(left.type)} and {types.an(right.type)}"
+            )
         return ir.SetOperation(
             _SETS[type(operator)],  # type: ignore[arg-type]
             fitted(scope, left_node, left, kind),
@@ -349,7 +366,7 @@ def _binary(
         if side.type != types.INT:
             remedy = "write `1 if x else 0`: a bool is no int" if side.type == types.BOOL else ""
             scope.refuse(
-                Code.TYPE, item, f"this is a {side.type}, where {_symbol(operator)} needs an int", remedy=remedy
+                Code.TYPE, item, f"this is {types.an(side.type)}, where {_symbol(operator)} needs an int", remedy=remedy
             )
     return ir.Arithmetic(_ARITHMETIC[type(operator)], left, right, type=types.INT, span=span)  # type: ignore[arg-type]
 
@@ -367,21 +384,25 @@ def _concatenate(scope: Scope, node: ast.expr, left: ir.Expr, right: ir.Expr) ->
         return ir.TupleDisplay(both, type=types.Tuple(tuple(item.type for item in both)), span=scope.span(node))
     element: types.Type | None = types.NEVER
     for kind in (left.type, right.type):
-        parts = kind.items if isinstance(kind, types.Tuple) else (kind.element,) if isinstance(kind, types.Sequence) else ()
+        parts = (
+            kind.items if isinstance(kind, types.Tuple) else (kind.element,) if isinstance(kind, types.Sequence) else ()
+        )
         for part in parts:
             element = types.unify(element, part) if element is not None else None
     if element is None:
-        scope.refuse(Code.TYPE, node, f"`+` between a {left.type} and a {right.type}")
+        scope.refuse(Code.TYPE, node, f"`+` between {types.an(left.type)} and {types.an(right.type)}")
     sequence = types.Sequence(element)
     before, after = fit(left, sequence), fit(right, sequence)
     if before is None or after is None:
-        scope.refuse(Code.TYPE, node, f"`+` between a {left.type} and a {right.type}")
+        scope.refuse(Code.TYPE, node, f"`+` between {types.an(left.type)} and {types.an(right.type)}")
     return ir.Concatenate(before, after, type=sequence, span=scope.span(node))
 
 
 def _comparison(scope: Scope, node: ast.expr, operands: list[ast.expr], operators: list[ast.cmpop]) -> ir.Expr:
     parts: list[ir.Expr] = []
-    lowered = [None if _is_collection_side(operators, index) else lower(scope, item) for index, item in enumerate(operands)]
+    lowered = [
+        None if _is_collection_side(operators, index) else lower(scope, item) for index, item in enumerate(operands)
+    ]
     named: list[tuple[str, ir.Expr]] = []
     for index, operator in enumerate(operators):
         left = lowered[index]
@@ -427,7 +448,7 @@ def _compare_one(
             if not (isinstance(right_node, ast.Constant) and right_node.value is None):
                 scope.refuse(Code.SYNTAX, node, "`is` compares identity", remedy="write `==`, or `is None`")
             if not isinstance(left.type, (types.Optional, types.Nothing)):
-                scope.refuse(Code.TYPE, left_node, f"a {left.type} is never None")
+                scope.refuse(Code.TYPE, left_node, f"{types.an(left.type)} is never None")
             none = ir.Literal(None, type=left.type, span=scope.span(right_node))
             return ir.Equal(left, none, isinstance(operator, ast.IsNot), type=types.BOOL, span=span)
     right = lowered if lowered is not None else lower(scope, right_node)
@@ -438,7 +459,7 @@ def _compare_one(
     if isinstance(left.type, types.Set) or isinstance(right.type, types.Set):
         kind = types.unify(left.type, right.type)
         if not isinstance(kind, types.Set):
-            scope.refuse(Code.TYPE, node, f"{word} between a {left.type} and a {right.type}")
+            scope.refuse(Code.TYPE, node, f"{word} between {types.an(left.type)} and {types.an(right.type)}")
         left, right = fitted(scope, left_node, left, kind), fitted(scope, right_node, right, kind)
         if word in (">", ">="):
             left, right = right, left
@@ -448,7 +469,7 @@ def _compare_one(
             scope.refuse(
                 Code.TYPE,
                 item,
-                f"{word} orders ints and sets, this is a {side.type}",
+                f"{word} orders ints and sets, this is {types.an(side.type)}",
                 "interchangeable members have no order" if isinstance(side.type, types.Model) else "",
             )
     return ir.Compare(word, left, right, type=types.BOOL, span=span)  # type: ignore[arg-type]
@@ -460,17 +481,21 @@ def _equal(scope: Scope, node: ast.expr, left: ir.Expr, right: ir.Expr, negated:
         isinstance(left.type, types.Record) and isinstance(right.type, types.Record) and left.type != right.type
     )
     if kind is None or different_records or isinstance(kind, types.Range):
-        remedy, code = "", Code.TYPE
-        models = [side.type for side in (left, right) if isinstance(side.type, types.Model)]
-        if models and types.STR in (left.type, right.type):
-            code = Code.SYMMETRY
-            remedy = f"members of {models[0].constant} are interchangeable: no literal names one; choose it as a parameter"
+        refuse_member_by_name(scope, node, left.type, right.type)
         scope.refuse(
-            code, node, f"== between a {left.type} and a {right.type}", "equality compares equal types", remedy
+            Code.TYPE,
+            node,
+            f"== between {types.an(left.type)} and {types.an(right.type)}",
+            "equality compares equal types",
         )
     a, b = fit(left, kind), fit(right, kind)
     if a is None or b is None:
-        scope.refuse(Code.TYPE, node, f"== between a {left.type} and a {right.type}", "equality compares equal types")
+        scope.refuse(
+            Code.TYPE,
+            node,
+            f"== between {types.an(left.type)} and {types.an(right.type)}",
+            "equality compares equal types",
+        )
     return ir.Equal(a, b, negated, type=types.BOOL, span=scope.span(node))
 
 
@@ -483,11 +508,11 @@ def _membership(
     element = element_type(collection.type)
     kind = types.unify(left.type, element)
     if kind is None:
-        symmetric = isinstance(element, types.Model) and left.type == types.STR
+        refuse_member_by_name(scope, node, left.type, element)
         scope.refuse(
-            Code.SYMMETRY if symmetric else Code.TYPE,
+            Code.TYPE,
             node,
-            f"`in` asks for a {left.type} among {element}",
+            f"`in` asks for {types.an(left.type)} among {element}",
             "members are compared for equality, and equality compares equal types",
         )
     item = fit(left, kind)
@@ -535,22 +560,24 @@ def _subscript(scope: Scope, node: ast.Subscript, value: ast.expr, index: ast.ex
             return _slice(scope, node, _as_sequence(scope, node, holder), index)
         case types.Tuple(items):
             position = lower(scope, index)
-            if isinstance(position, ir.Literal) and position.type == types.INT and -len(items) <= position.value < len(items):
+            if (
+                isinstance(position, ir.Literal)
+                and position.type == types.INT
+                and -len(items) <= position.value < len(items)
+            ):
                 place = position.value % len(items)
                 return ir.Component(holder, place, type=items[place], span=span)
             if isinstance(position, ir.Literal):
-                scope.refuse(Code.TYPE, index, f"a {holder.type} has positions 0 to {len(items) - 1}")
+                scope.refuse(Code.TYPE, index, f"{types.an(holder.type)} has positions 0 to {len(items) - 1}")
             sequence = _as_sequence(scope, node, holder)
             assert isinstance(sequence.type, types.Sequence)
-            return ir.Index(
-                sequence, fitted(scope, index, position, types.INT), type=sequence.type.element, span=span
-            )
+            return ir.Index(sequence, fitted(scope, index, position, types.INT), type=sequence.type.element, span=span)
         case types.Sequence(element):
             if isinstance(index, ast.Slice):
                 return _slice(scope, node, holder, index)
             return ir.Index(holder, _int(scope, index), type=element, span=span)
         case _:
-            scope.refuse(Code.TYPE, node, f"a {holder.type} has no elements by index or key")
+            scope.refuse(Code.TYPE, node, f"{types.an(holder.type)} has no elements by index or key")
 
 
 def _as_sequence(scope: Scope, node: ast.AST, holder: ir.Expr) -> ir.Expr:
@@ -561,7 +588,10 @@ def _as_sequence(scope: Scope, node: ast.AST, holder: ir.Expr) -> ir.Expr:
     result = fit(holder, types.Sequence(element)) if element is not None else None
     if result is None:
         scope.refuse(
-            Code.TYPE, node, f"the positions of a {holder.type} have different types", remedy="index with a number"
+            Code.TYPE,
+            node,
+            f"the positions of {types.an(holder.type)} have different types",
+            remedy="index with a number",
         )
     return result
 
@@ -586,7 +616,7 @@ def _dict_display(scope: Scope, node: ast.Dict, keys: Sequence[ast.expr | None],
     if keys[0] is None:
         base = _held(lower(scope, values[0]))
         if not isinstance(base.type, types.Function):
-            scope.refuse(Code.TYPE, values[0], f"`**` spreads a function, this is a {base.type}")
+            scope.refuse(Code.TYPE, values[0], f"`**` spreads a function, this is {types.an(base.type)}")
         entries = []
         for key, value in zip(keys[1:], values[1:], strict=True):
             if key is None:
@@ -630,11 +660,12 @@ def _words(node: ast.expr) -> str:
     )
 
 
-def _near(name: str, candidates: list[str]) -> str:
+def near(name: str, candidates: list[str]) -> str:
+    """`did you mean x?` for the candidate nearest to a name, or nothing."""
     import difflib
 
     close = difflib.get_close_matches(name, candidates, 1)
     return f"did you mean {close[0]}?" if close else ""
 
 
-__all__ = ["bound", "condition", "element_type", "fitted", "lower", "lower_as", "merge", "set_of"]
+__all__ = ["bound", "condition", "element_type", "fitted", "lower", "lower_as", "merge", "near", "set_of"]

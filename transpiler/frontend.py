@@ -12,14 +12,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FunctionType
-from typing import Any
+from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from . import ir
 from . import valuetypes as types
 from .annotations import Unbounded, annotation, domain, type_of
 from .coercion import fit
-from .declarations import Declarations, Declared, DeclaredConstant, DeclaredMethod, DeclaredVariable, collect
+from .declarations import (
+    Declarations,
+    Declared,
+    DeclaredAlias,
+    DeclaredConstant,
+    DeclaredMethod,
+    DeclaredVariable,
+    collect,
+)
 from .diagnostics import Code, CompileError, Diagnostic, Span
 from .domains import canonical
 from .embed import embed
@@ -63,6 +71,9 @@ class _Compilation:
         for variable in self.declarations.variables():
             with self.reporting():
                 self.context.variables[variable.name] = self.variable(variable)
+        for alias in self.declarations.aliases():
+            with self.reporting():
+                self.alias(alias)
         init = self.init()
         actions = [item for item in map(self.action, self.declarations.methods("action")) if item is not None]
         properties = [item for method in self.declarations.methods() for item in self.property(method)]
@@ -131,7 +142,7 @@ class _Compilation:
             after_name=after,
         )
 
-    def refuse(self, code: Code, declared: Declared, message: str, remedy: str = "", reason: str = "") -> Any:
+    def refuse(self, code: Code, declared: Declared, message: str, remedy: str = "", reason: str = "") -> NoReturn:
         raise Refused(Diagnostic(code, declared.span, message, reason, remedy))
 
     # ------------------------------------------------------------------------------------- constants, variables
@@ -163,9 +174,20 @@ class _Compilation:
         if declared.value is not None:
             self.class_body_trap(declared)
             initial = fitted(scope, declared.value, bound(scope, declared.value, None), kind)
-        return ir.Variable(
-            declared.name, variable_domain, initial, declared.ghost, type=kind, span=declared.span
-        )
+        return ir.Variable(declared.name, variable_domain, initial, declared.ghost, type=kind, span=declared.span)
+
+    def alias(self, declared: DeclaredAlias) -> None:
+        """An attribute without annotation that is not a type would be neither checked nor part of the state."""
+        try:
+            annotation(self.scope(declared), declared.value)
+        except Refused:
+            self.refuse(
+                Code.DECLARATION,
+                declared,
+                f"{declared.name} is neither a type nor declared with one",
+                f"write `{declared.name}: T = …` for a variable, `{declared.name}: T = const(…)` for a constant",
+                "an attribute without annotation names a type",
+            )
 
     def class_body_trap(self, declared: DeclaredVariable) -> None:
         """In a class body the inner part of a comprehension does not see the class: Python raises NameError."""
@@ -191,9 +213,7 @@ class _Compilation:
     def init(self) -> ir.Init:
         methods = list(self.declarations.methods("init"))
         defaults: dict[str, ir.Expr] = {
-            name: variable.initial
-            for name, variable in self.context.variables.items()
-            if variable.initial is not None
+            name: variable.initial for name, variable in self.context.variables.items() if variable.initial is not None
         }
         parameters: tuple[ir.Parameter, ...] = ()
         steps: tuple[Any, ...] = ()
@@ -283,10 +303,14 @@ class _Compilation:
             if kind == "leads_to":
                 goal = self.declarations.members.get(method.mark.target)
                 if not isinstance(goal, DeclaredMethod) or goal.mark.kind in ("action", "init", "transition_invariant"):
-                    self.refuse(Code.NAME, method, f"leads_to names {method.mark.target}, which is no helper or property")
+                    self.refuse(
+                        Code.NAME, method, f"leads_to names {method.mark.target}, which is no helper or property"
+                    )
                 helper = self.helper(method.mark.target, method.span)
                 if helper.type != types.BOOL or helper.parameters:
-                    self.refuse(Code.TYPE, method, f"{helper.name} is no condition: leads_to needs a bool without parameters")
+                    self.refuse(
+                        Code.TYPE, method, f"{helper.name} is no condition: leads_to needs a bool without parameters"
+                    )
                 target = ir.Call(helper.name, (), type=types.BOOL, span=method.span)
             doc = ast.get_docstring(method.node) or ""
             yield ir.Property(method.name, kind, body, target, doc, span=method.span)  # type: ignore[arg-type]
@@ -295,11 +319,13 @@ class _Compilation:
         scope = self.method_scope(method)
         expected = 2 if method.mark.kind == "transition_invariant" else 1
         if len(method.node.args.args) != expected:
-            self.refuse(Code.DECLARATION, method, f"the property {method.name} takes no parameters", "use any or all inside")
+            self.refuse(
+                Code.DECLARATION, method, f"the property {method.name} takes no parameters", "use any or all inside"
+            )
         body = expression_body(scope, method.node.body, method.node)
         result = fit(body, types.BOOL)
         if result is None:
-            self.refuse(Code.TYPE, method, f"{method.name} returns a {body.type}", "a property returns a bool")
+            self.refuse(Code.TYPE, method, f"{method.name} returns {types.an(body.type)}", "a property returns a bool")
         return result
 
     # ---------------------------------------------------------------------------------------------------- helpers
@@ -352,7 +378,10 @@ class _Compilation:
             if argument.annotation is None:
                 raise Refused(
                     Diagnostic(
-                        Code.ANNOTATION, span, f"the parameter {argument.arg} has no type", remedy=f"write `{argument.arg}: int`"
+                        Code.ANNOTATION,
+                        span,
+                        f"the parameter {argument.arg} has no type",
+                        remedy=f"write `{argument.arg}: int`",
                     )
                 )
             kind = type_of(annotation(outer, argument.annotation))
@@ -365,7 +394,11 @@ class _Compilation:
             result = fit(body, declared)
             if result is None:
                 raise Refused(
-                    Diagnostic(Code.TYPE, span_of(scope.file, node.returns), f"{name} returns a {body.type}, not a {declared}")
+                    Diagnostic(
+                        Code.TYPE,
+                        span_of(scope.file, node.returns),
+                        f"{name} returns {types.an(body.type)}, not {types.an(declared)}",
+                    )
                 )
             body, kind = result, declared
         return ir.Helper(
@@ -406,7 +439,9 @@ class _Compilation:
             )
         if not any(True for _ in self.declarations.methods("action")):
             self.problems.append(
-                Diagnostic(Code.DECLARATION, protocol.span, f"{protocol.name} has no action", remedy="declare one with @action")
+                Diagnostic(
+                    Code.DECLARATION, protocol.span, f"{protocol.name} has no action", remedy="declare one with @action"
+                )
             )
         known = set(protocol.guard_names)
         for name, reason in protocol.survivors:

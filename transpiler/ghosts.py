@@ -31,8 +31,8 @@ class Taint:
     def touches(self, node: ast.AST) -> bool:
         """Whether an expression depends on a ghost."""
         for item in ast.walk(node):
-            if isinstance(item, ast.Attribute) and item.attr in self.attributes:
-                if isinstance(item.value, ast.Name) and item.value.id in self.holders:
+            match item:
+                case ast.Attribute(ast.Name(holder), name) if holder in self.holders and name in self.attributes:
                     return True
             if isinstance(item, ast.Name) and item.id in self.locals:
                 return True
@@ -77,9 +77,7 @@ def ghost_only_parameters(method: DeclaredMethod, attributes: frozenset[str]) ->
     return tuple(name for name in names if name not in used and name in everywhere)
 
 
-def erase(
-    body: Sequence[ast.stmt], taint: Taint, ghosts: frozenset[str], namespace: Namespace
-) -> list[ast.stmt]:
+def erase(body: Sequence[ast.stmt], taint: Taint, ghosts: frozenset[str], namespace: Namespace) -> list[ast.stmt]:
     """A body without its assumptions, its assignments to ghosts and the local names that only these need."""
     kept: list[ast.stmt] = []
     for node in body:
@@ -255,5 +253,3 @@ def _holders(method: DeclaredMethod) -> frozenset[str]:
 
 def _body(method: DeclaredMethod) -> ast.Module:
     return ast.Module(body=method.node.body, type_ignores=[])
-
-

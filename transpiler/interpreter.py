@@ -25,7 +25,7 @@ State = Mapping[str, Any]
 Arguments = tuple[tuple[str, Any], ...]
 
 
-class Undefined(Exception):  # noqa: N818  (an outcome of evaluation that has a name of its own, not a mistake of ours)
+class Undefined(Exception):
     """An expression has no value in this state; `span` is that of the sub-expression at fault."""
 
     def __init__(self, span: Span, reason: str) -> None:

@@ -11,7 +11,8 @@ Spans take no part in equality: two nodes are equal when they mean the same text
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal as OneOf
+from typing import Any
+from typing import Literal as OneOf
 
 from . import valuetypes as types
 from .diagnostics import NOWHERE, Span
@@ -121,7 +122,10 @@ class Equal(Typed):
 
 @dataclass(frozen=True)
 class Member(Typed):
-    """`element in collection`; the collection is a set, a sequence, a range or a `Members` of an Enum class."""
+    """`element in collection`; the collection is a set, a sequence, a range or a `Members` of an Enum class.
+
+    In the conditions that `definedness` makes it may also be a function, whose keys are meant.
+    """
 
     element: Expr
     collection: Expr

@@ -160,7 +160,9 @@ def _run_of(native: Native, constants: Mapping[str, Any]) -> Run:
     if run is None:
         instance = instantiate(native.protocol, constants)
         check = {
-            action.name: _checker(action.name, [(p.name, instance.parameters[action.name, p.name]) for p in action.parameters])
+            action.name: _checker(
+                action.name, [(p.name, instance.parameters[action.name, p.name]) for p in action.parameters]
+            )
             for action in native.protocol.actions
         }
         check[""] = _checker("init", [(name, instance.parameters["", name]) for name in native.init_parameters])
@@ -219,7 +221,9 @@ class _Rewriter(ast.NodeTransformer):
         """The function; `taint` None for a property or helper, which keeps its ghosts (calling it needs none)."""
         node = self.method.node
         body = list(node.body) if taint is None else erase(node.body, taint, ghosts, self.namespace)
-        doc = [body.pop(0)] if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) else []
+        doc = (
+            [body.pop(0)] if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) else []
+        )
         body = self.rewritten(body)
         first = node
         if self.method.mark.kind in ("action", "init"):
@@ -237,7 +241,7 @@ class _Rewriter(ast.NodeTransformer):
             None,
         )
         if "type_params" in ast.FunctionDef._fields:
-            function.type_params = []
+            function.type_params = []  # type: ignore[attr-defined,unused-ignore]
         return self.build(ast.copy_location(function, node))
 
     def build(self, node: ast.FunctionDef) -> FunctionType:
@@ -261,7 +265,7 @@ class _Rewriter(ast.NodeTransformer):
             None,
         )
         if "type_params" in ast.FunctionDef._fields:
-            factory.type_params = []
+            factory.type_params = []  # type: ignore[attr-defined,unused-ignore]
         module = ast.fix_missing_locations(ast.Module([ast.copy_location(factory, node)], []))
         made: dict[str, Any] = {}
         # Assertions are obligations here: they are kept whatever the interpreter's -O says.
@@ -300,12 +304,12 @@ class _Rewriter(ast.NodeTransformer):
 
     # ast.NodeTransformer fixes these names.
 
-    def visit_If(self, node: ast.If) -> ast.stmt:  # noqa: N802
+    def visit_If(self, node: ast.If) -> ast.stmt:
         then, orelse = self.rewritten(node.body), self.rewritten(node.orelse)
         test = self.visit(node.test)
         return ast.copy_location(ast.If(test, then or [ast.copy_location(ast.Pass(), node)], orelse), node)
 
-    def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
         call = node.value
         if not (isinstance(call, ast.Call) and self.resolves_to(call.func, language.guard)):
             return ast.copy_location(ast.Expr(self.visit(node.value)), node)
@@ -322,7 +326,9 @@ class _Rewriter(ast.NodeTransformer):
             [
                 ast.Name(self.self_name, ast.Load()),
                 ast.Constant(self.method.name),
-                ast.Dict([ast.Constant(name) for name in arguments], [ast.Name(name, ast.Load()) for name in arguments]),
+                ast.Dict(
+                    [ast.Constant(name) for name in arguments], [ast.Name(name, ast.Load()) for name in arguments]
+                ),
                 ast.Tuple([ast.Constant(name) for name, _ in kept], ast.Load()),
                 ast.Tuple([condition for _, condition in kept], ast.Load()),
             ],
@@ -331,18 +337,18 @@ class _Rewriter(ast.NodeTransformer):
         raising = ast.copy_location(ast.Expr(refusal), node)
         return ast.copy_location(ast.If(ast.UnaryOp(ast.Not(), test), [raising], []), node)
 
-    def visit_Assign(self, node: ast.Assign) -> ast.stmt:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
         value = self.visit(node.value)
         if len(node.targets) == 1 and (entry := self.entry(node.targets[0])) is not None:
             return self.replaced(node, *entry, value)
         return ast.copy_location(ast.Assign([self.target(target) for target in node.targets], value), node)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | list[ast.stmt]:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | list[ast.stmt]:
         if node.value is None:
             return []
         return self.visit_Assign(ast.copy_location(ast.Assign([node.target], node.value), node))
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:  # noqa: N802
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
         if isinstance(node.target, ast.Name):
             return ast.copy_location(ast.AugAssign(node.target, node.op, self.visit(node.value)), node)
         old = ast.parse(ast.unparse(node.target), mode="eval").body
@@ -352,16 +358,16 @@ class _Rewriter(ast.NodeTransformer):
         value = ast.copy_location(ast.BinOp(old, node.op, node.value), node)
         return self.visit_Assign(ast.copy_location(ast.Assign([node.target], value), node))
 
-    def visit_Set(self, node: ast.Set) -> ast.expr:  # noqa: N802
+    def visit_Set(self, node: ast.Set) -> ast.expr:
         return self.wrapped("__frozenset", self.generic_visit(node))
 
-    def visit_SetComp(self, node: ast.SetComp) -> ast.expr:  # noqa: N802
+    def visit_SetComp(self, node: ast.SetComp) -> ast.expr:
         return self.wrapped("__frozenset", self.generic_visit(node))
 
-    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:  # noqa: N802
+    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:
         return self.wrapped("__function", self.generic_visit(node))
 
-    def visit_Dict(self, node: ast.Dict) -> ast.expr:  # noqa: N802
+    def visit_Dict(self, node: ast.Dict) -> ast.expr:
         if node.keys and node.keys[0] is None:
             pairs: list[ast.expr] = [
                 ast.copy_location(ast.Tuple([self.visit(key), self.visit(value)], ast.Load()), value)

@@ -65,7 +65,7 @@ def holds(condition: Callable[P, bool], /, *args: P.args, **kwargs: P.kwargs) ->
     if not isinstance(condition, MethodType) or mark_of(condition.__func__) is None:
         raise TypeError("holds takes a property of an instance: holds(r.no_ghost_reads)")
     try:
-        return condition(*args, **kwargs)
+        return bool(condition(*args, **kwargs))
     except AttributeError as error:
         if "is a ghost" in str(error):
             raise ValueError(f"{condition.__name__} cannot be evaluated at run time: {error}") from None
@@ -74,7 +74,7 @@ def holds(condition: Callable[P, bool], /, *args: P.args, **kwargs: P.kwargs) ->
 
 def without(protocol: Cls, guard: str) -> Cls:
     """The class with one guard, written "action.guard", dropped: the variant that the checker refuted, ready to run."""
-    return _variant(protocol, guard)  # type: ignore[return-value]
+    return _variant(protocol, guard)  # type: ignore[return-value,arg-type]
 
 
 @lru_cache(maxsize=256)

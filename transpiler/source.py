@@ -145,8 +145,7 @@ def _file_of(cls: type) -> str:
 
 def _holds_method(node: ast.ClassDef, code: CodeType) -> bool:
     return any(
-        isinstance(item, ast.FunctionDef) and item.name == code.co_name and _starts_at(item, code)
-        for item in node.body
+        isinstance(item, ast.FunctionDef) and item.name == code.co_name and _starts_at(item, code) for item in node.body
     )
 
 
@@ -185,5 +184,3 @@ def _character(file: str, line: int, byte: int) -> int:
 def is_protocol(candidate: object) -> bool:
     """Whether an object is a user's protocol class."""
     return isinstance(candidate, type) and issubclass(candidate, Protocol) and candidate is not Protocol
-
-

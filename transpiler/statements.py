@@ -1,4 +1,4 @@
-"""Bodies of methods → IR: actions as guarded commands in single-assignment form, helpers and properties as expressions."""
+"""Bodies of methods → IR: actions as guarded commands, helpers and properties as expressions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from . import ir, language
 from . import valuetypes as types
 from .diagnostics import Code, Span
-from .expressions import condition, fitted, lower, lower_as, merge
+from .expressions import condition, fitted, lower, lower_as, merge, near
 from .scope import Refused, Scope
 from .traverse import bound_names, walk
 
@@ -37,10 +37,10 @@ def expression_body(scope: Scope, body: Sequence[ast.stmt], holder: ast.AST) -> 
             right = expression_body(scope, [*orelse, *(() if orelse and _returns(orelse) else rest)], first)
             return merge(scope, first, decided, left, right)
         case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
-            name, value = _local_value(scope, first)
-            inside, bound = scope.bind_fresh(name, value.type, scope.span(first))
+            name, local = _local_value(scope, first)
+            inside, bound = scope.bind_fresh(name, local.type, scope.span(first))
             inner = expression_body(inside, rest, holder)
-            return ir.Let(bound, value, inner, type=inner.type, span=scope.span(first))
+            return ir.Let(bound, local, inner, type=inner.type, span=scope.span(first))
         case ast.Assert():
             scope.refuse(
                 Code.STATEMENT,
@@ -51,7 +51,9 @@ def expression_body(scope: Scope, body: Sequence[ast.stmt], holder: ast.AST) -> 
             )
         case _:
             scope.refuse(
-                Code.STATEMENT, first, f"{_statement(first)} is not in the language of helpers and properties",
+                Code.STATEMENT,
+                first,
+                f"{_statement(first)} is not in the language of helpers and properties",
                 remedy="use local names, `if` and `return`",
             )
 
@@ -153,7 +155,7 @@ def _block(builder: _Body, path: _Path, body: Sequence[ast.stmt]) -> _Path:
     return path
 
 
-def _without(path: _Path, node: ast.stmt) -> _Path:
+def _without(path: _Path, node: ast.AST) -> _Path:
     """Names that a refused statement would have given a value are not complained about again."""
     assigned = {item.id for item in ast.walk(node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)}
     scope = path.scope
@@ -183,7 +185,11 @@ def _statement_of(builder: _Body, path: _Path, node: ast.stmt) -> _Path:
             return _assign(builder, path, node, [target], _spelled_out(node, operator, value))
         case ast.Return():
             scope.refuse(
-                Code.STATEMENT, node, "an action runs to its end", "every path reaches the same updates", "use if / else"
+                Code.STATEMENT,
+                node,
+                "an action runs to its end",
+                "every path reaches the same updates",
+                "use if / else",
             )
         case ast.For() | ast.While():
             scope.refuse(
@@ -215,6 +221,14 @@ def _call_statement(builder: _Body, path: _Path, call: ast.Call) -> _Path:
         test = condition(scope, call.args[0])
         builder.steps.append(ir.Assume(test, when=path.when, span=scope.span(call)))
         return path
+    if any(isinstance(item, ast.Name) and item.id == "super" for item in ast.walk(call)):
+        scope.refuse(
+            Code.STATEMENT,
+            call,
+            "super() is not in the language",
+            "a declaration replaces the inherited one as a whole, so that its guards stand in one place",
+            "write the step out, or name what both share as a @helper",
+        )
     scope.refuse(
         Code.STATEMENT,
         call,
@@ -250,6 +264,7 @@ def _guard(builder: _Body, path: _Path, call: ast.Call) -> _Path:
         except Refused as refused:
             if refused.diagnostic is not None:
                 scope.context.problems.append(refused.diagnostic)
+            path = _without(path, keyword.value)
     builder.calls += 1
     return path
 
@@ -312,9 +327,7 @@ def _merged(builder: _Body, path: _Path, node: ast.If, decided: ir.Expr, left: _
     return result
 
 
-def _assign(
-    builder: _Body, path: _Path, node: ast.stmt, targets: Sequence[ast.expr], value: ast.expr
-) -> _Path:
+def _assign(builder: _Body, path: _Path, node: ast.stmt, targets: Sequence[ast.expr], value: ast.expr) -> _Path:
     scope = path.scope
     flat = [item for target in targets for item in (target.elts if isinstance(target, ast.Tuple) else [target])]
     if len(targets) > 1:
@@ -323,7 +336,9 @@ def _assign(
             path, expr = _named(builder, path, "value", expr)
         values = [expr] * len(targets)
         if any(isinstance(target, ast.Tuple) for target in targets):
-            scope.refuse(Code.STATEMENT, node, "a tuple pattern among several targets", remedy="assign one after the other")
+            scope.refuse(
+                Code.STATEMENT, node, "a tuple pattern among several targets", remedy="assign one after the other"
+            )
     elif isinstance(targets[0], ast.Tuple):
         if not isinstance(value, ast.Tuple) or len(value.elts) != len(flat):
             scope.refuse(
@@ -370,16 +385,18 @@ def _assign_one(
                 scope.refuse(
                     Code.TYPE,
                     target,
-                    f"a {variable.type} is not assigned by index",
+                    f"{types.an(variable.type)} is not assigned by index",
                     "values are immutable; only functions have the short form",
-                    "build the new value: `xs[:i] + (x,) + xs[i + 1:]`" if isinstance(variable.type, types.Sequence) else "",
+                    "build the new value: `xs[:i] + (x,) + xs[i + 1:]`"
+                    if isinstance(variable.type, types.Sequence)
+                    else "",
                 )
-            function = lower(scope, ast.copy_location(ast.Attribute(ast.Name(holder, ast.Load()), name, ast.Load()), target))
+            function = lower(
+                scope, ast.copy_location(ast.Attribute(ast.Name(holder, ast.Load()), name, ast.Load()), target)
+            )
             key = lower_as(scope, index, variable.type.key)
             entry = fitted(scope, value_node, value, variable.type.value)
             entries: tuple[tuple[ir.Expr, ir.Expr], ...] = ((key, entry),)
-            if isinstance(function, ir.FunctionUpdate):
-                function, entries = function.function, (*function.entries, (key, entry))
             return _store(
                 builder, path, node, name, ir.FunctionUpdate(function, entries, type=variable.type, span=span)
             )
@@ -407,7 +424,7 @@ def _variable(scope: Scope, target: ast.AST, name: str) -> ir.Variable:
             target,
             f"{name} is not declared",
             "every state variable is declared with its domain",
-            f"write `{name}: T = …` in the class body",
+            near(name, list(scope.context.variables)) or f"write `{name}: T = …` in the class body",
         )
     return variable
 
@@ -471,5 +488,3 @@ def _statement(node: ast.stmt) -> str:
         "Delete": "`del`",
         "Match": "`match`",
     }.get(type(node).__name__, "this statement")
-
-

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from . import ir, traverse
 from . import valuetypes as types
 from .tla_names import member_string
-from .tla_scope import Scope, element_floor, floor_of
+from .tla_scope import Scope
 from .tla_syntax import (
     Text,
     angles,
@@ -65,7 +65,7 @@ def render_set(expr: SetLike, scope: Scope) -> Text:
         case ir.SetComprehension():
             return _comprehension(expr.generators, expr.element, scope)
         case ir.Quantifier():
-            return _quantifier(expr.generators, expr, scope)
+            return _quantifier(expr, scope)
         case _:
             assert_never(expr)
 
@@ -105,6 +105,8 @@ def as_set(collection: ir.Expr, scope: Scope) -> Text:
             return as_set(collection.optional, scope)
         case _ if isinstance(collection.type, types.Sequence) and not isinstance(collection, ir.Members):
             return call(scope.used.operator("Elements"), scope.text(collection))
+        case _ if isinstance(collection.type, types.Function):
+            return prefix("DOMAIN", scope.text(collection))
         case _ if isinstance(collection.type, types.Tuple):
             positions = range(1, len(collection.type.items) + 1)
             return braces(*(applied(scope.text(collection), number(position)) for position in positions))
@@ -126,12 +128,6 @@ def shifted(expr: ir.Expr, by: int) -> ir.Expr:
             return ir.Arithmetic("+" if by > 0 else "-", expr, amount, type=types.INT, span=expr.span)
 
 
-def mapping(name: str, domain: Text, source: ir.Expr, value: ir.Expr, scope: Scope) -> Text:
-    r"""`[name \in domain |-> value]`."""
-    bound, inner = scope.bind(name, element_floor(source, scope))
-    return atom(f"[{bounded(bound, domain)} |-> {inner.text(value)}]")
-
-
 def _set_operation(expr: ir.SetOperation, scope: Scope) -> Text:
     left, right = scope.text(expr.left), scope.text(expr.right)
     if expr.operator == "^":
@@ -147,7 +143,7 @@ def _filtered(generator: ir.Generator, scope: Scope) -> Text:
     source = as_set(generator.source, scope)
     if not generator.conditions:
         return source
-    name, inner = scope.bind(generator.name, element_floor(generator.source, scope))
+    name, inner = scope.element(generator.name, generator.source)
     conditions = joined("/\\", map(inner.text, generator.conditions))
     return atom(f"{{{bounded(name, source)} : {conditions}}}")
 
@@ -172,29 +168,38 @@ def _comprehension(generators: tuple[ir.Generator, ...], element: ir.Expr, scope
     bounds, inner = [], scope
     for generator in first:
         source = _filtered(generator, inner)
-        name, inner = inner.bind(generator.name, element_floor(generator.source, inner))
+        name, inner = inner.element(generator.name, generator.source)
         bounds.append(bounded(name, source))
     if rest:
         return prefix("UNION", atom(f"{{{_comprehension(rest, element, inner)} : {', '.join(bounds)}}}"))
     return atom(f"{{{inner.text(element)} : {', '.join(bounds)}}}")
 
 
-def _quantifier(generators: tuple[ir.Generator, ...], expr: ir.Quantifier, scope: Scope) -> Text:
-    count = _independent(generators)
-    first, rest = generators[:count], generators[count:]
+def quantifier_head(expr: ir.Quantifier, scope: Scope) -> tuple[str, Text | None, ir.Expr, Scope]:
+    r"""What stands before the colon of a quantifier, its conditions, what is left, and the scope of both.
+
+    Several generators become one quantifier as far as they are independent; the others are left.
+    """
+    count = _independent(expr.generators)
+    first, rest = expr.generators[:count], expr.generators[count:]
     bounds, inner = [], scope
     conditions: list[Text] = []
     for generator in first:
         source = as_set(generator.source, inner)
-        name, inner = inner.bind(generator.name, element_floor(generator.source, inner))
+        name, inner = inner.element(generator.name, generator.source)
         bounds.append(bounded(name, source))
         conditions += map(inner.text, generator.conditions)
-    body = _quantifier(rest, expr, inner) if rest else inner.text(expr.condition)
-    if expr.operator == "any":
-        return quantified("\\E", ", ".join(bounds), joined("/\\", (*conditions, body)))
-    if conditions:
-        body = infix("=>", joined("/\\", conditions), body)
-    return quantified("\\A", ", ".join(bounds), body)
+    head = ("\\E " if expr.operator == "any" else "\\A ") + ", ".join(bounds)
+    left = replace(expr, generators=rest) if rest else expr.condition
+    return head, joined("/\\", conditions) if conditions else None, left, inner
+
+
+def _quantifier(expr: ir.Quantifier, scope: Scope) -> Text:
+    head, conditions, left, inner = quantifier_head(expr, scope)
+    body = inner.text(left)
+    if conditions is not None:
+        body = infix("/\\" if expr.operator == "any" else "=>", conditions, body)
+    return quantified(head, body)
 
 
 # -------------------------------------------------------------------------------------------------- aggregates
@@ -212,16 +217,22 @@ def _aggregate(expr: ir.Aggregate, scope: Scope) -> Text:
 
 
 def _sum(generators: tuple[ir.Generator, ...], element: ir.Expr, scope: Scope) -> Text:
-    """One contribution an iteration: a sum over the indices of a sequence, and sums of sums for several generators."""
+    """One contribution an iteration: over the positions of a sequence, and sums of sums for several generators."""
     if not generators:
         return scope.text(element)
     generator, rest = generators[0], generators[1:]
     if isinstance(generator.source.type, types.Sequence) and not isinstance(generator.source, ir.Members):
-        return _over_sequence(generator, scope, lambda kept, inner: _sum_of(kept, _sum(rest, element, inner), inner))
+        return _by_position(
+            generator,
+            scope,
+            lambda sequence, position, inner: _sum_of(
+                bounded(position, prefix("DOMAIN", sequence)), _sum(rest, element, inner), inner
+            ),
+        )
     domain = _filtered(generator, scope)
     if not rest and isinstance(element, ir.Literal) and element.value == 1:
         return call(scope.used.standard("Cardinality", "FiniteSets"), domain)
-    name, inner = scope.bind(generator.name, element_floor(generator.source, scope))
+    name, inner = scope.element(generator.name, generator.source)
     return _sum_of(bounded(name, domain), _sum(rest, element, inner), scope)
 
 
@@ -264,10 +275,15 @@ def _simple(expr: ir.Expr) -> bool:
             return False
 
 
+def _natural(number: ir.Expr, scope: Scope) -> bool:
+    """Whether an int is certainly not negative, so that it does not count from the end."""
+    least = scope.least(number)
+    return least is not None and least >= 0
+
+
 def _index(expr: ir.Index, scope: Scope) -> Text:
     sequence, index = scope.text(expr.sequence), expr.index
-    floor = floor_of(index, scope)
-    if floor is not None and floor >= 0:
+    if _natural(index, scope):
         scope.used.modules.add("Integers")
         return applied(sequence, scope.text(shifted(index, 1)))
     if isinstance(index, ir.Literal) and _simple(expr.sequence):
@@ -285,8 +301,7 @@ def _slice(expr: ir.Slice, scope: Scope) -> Text:
     if from_start and stop is None:
         return sequence
     length = _length(sequence, scope)
-    plain_start = start is None or (floor_of(start, scope) or -1) >= 0 or floor_of(start, scope) == 0
-    if plain_start and _simple(expr.sequence):
+    if (start is None or _natural(start, scope)) and _simple(expr.sequence):
         first = number(1) if start is None else scope.text(shifted(start, 1))
         last = _plain_stop(stop, length, scope)
         if last is not None:
@@ -302,13 +317,12 @@ def _slice(expr: ir.Slice, scope: Scope) -> Text:
 
 
 def _plain_stop(stop: ir.Expr | None, length: Text, scope: Scope) -> Text | None:
-    """The last position of a slice, counted from 1, where the shape of its bound tells; `SubSeq` accepts a negative one."""
+    """The last position of a slice, counted from 1, where its bound tells; `SubSeq` takes a negative one as well."""
     if stop is None:
         return length
     if isinstance(stop, ir.Literal) and stop.value < 0:
         return infix("-", length, number(-stop.value))
-    floor = floor_of(stop, scope)
-    if floor is not None and floor >= 0:
+    if _natural(stop, scope):
         return call(scope.used.operator("Min"), scope.text(stop), length)
     return None
 
@@ -329,48 +343,72 @@ def _sequence_comprehension(generator: ir.Generator, element: ir.Expr, scope: Sc
         return _over_range(source, name, element, scope)
     if isinstance(element, ir.LocalRef) and element.name == name:
         return _kept(generator, scope)
-    if isinstance(source.type, types.Sequence) and not generator.conditions and _simple(source):
-        sequence = scope.text(source)
-        position, inner = scope.fresh("n")
-        inner = inner.define(name, applied(sequence, atom(position)), element_floor(source, scope))
-        return atom(f"[{position} \\in DOMAIN {sequence} |-> {inner.text(element)}]")
-    kept = _kept(generator, scope)
-    held, inside = scope.fresh("s")
-    position, inner = inside.fresh("n")
-    inner = inner.define(name, applied(atom(held), atom(position)), element_floor(source, scope))
-    return let(held, kept, atom(f"[{position} \\in DOMAIN {held} |-> {inner.text(element)}]"))
+
+    def mapped(sequence: Text, position: str, inner: Scope) -> Text:
+        return atom(f"[{bounded(position, prefix('DOMAIN', sequence))} |-> {inner.text(element)}]")
+
+    return _by_position(generator, scope, mapped)
+
+
+def _by_position(generator: ir.Generator, scope: Scope, body: Callable[[Text, str, Scope], Text]) -> Text:
+    """What `body` makes of the sequence that a generator yields, given as an expression that may be repeated.
+
+    It gets the sequence, the name of a position in it, and the scope where the generator's name is the element there.
+    """
+    source, name = generator.source, generator.name
+    if _simple(source) and not generator.conditions and isinstance(source.type, types.Sequence):
+        return _at_positions(name, source, scope.text(source), scope, body)
+    held, inner = scope.fresh("s")
+    return let(held, _kept(generator, scope), _at_positions(name, source, atom(held), inner, body))
+
+
+def _at_positions(
+    name: str, source: ir.Expr, sequence: Text, scope: Scope, body: Callable[[Text, str, Scope], Text]
+) -> Text:
+    position, inner = scope.fresh("n")
+    element = applied(sequence, atom(position))
+    return body(sequence, position, inner.define(name, element, scope.known.inside(name, source)))
 
 
 def _over_range(source: ir.RangeOf, name: str, element: ir.Expr, scope: Scope) -> Text:
-    """`[i \\in 1..n |-> …]`, with the name counted from where Python counts."""
+    r"""`[i \in 1..n |-> …]`, with the name counted from where Python counts."""
     scope.used.modules.add("Integers")
-    start = source.start
+    start, itself = source.start, ir.LocalRef(name, type=types.INT)
     if isinstance(start, ir.Literal):
-        count, offset = shifted(source.stop, -start.value), shifted(ir.LocalRef(name, type=types.INT), start.value - 1)
+        count, value = shifted(source.stop, -start.value), shifted(itself, start.value - 1)
     else:
         count = ir.Arithmetic("-", source.stop, start, type=types.INT)
-        place = shifted(ir.LocalRef(name, type=types.INT), -1)
-        offset = ir.Arithmetic("+", start, place, type=types.INT)
-    upper = scope.text(count)
-    bound, inner = scope.bind(name, 1)
-    shift = traverse.substitute(element, {name: offset}) if offset != ir.LocalRef(name, type=types.INT) else element
-    return atom(f"[{bound} \\in {infix('..', number(1), upper)} |-> {inner.text(shift)}]")
+        value = ir.Arithmetic("+", start, shifted(itself, -1), type=types.INT)
+    positions = ir.RangeOf(ir.Literal(1, type=types.INT), shifted(count, 1), type=types.RANGE)
+    bound, inner = scope.element(name, positions)
+    counted = element if value == itself else traverse.substitute(element, {name: value})
+    return atom(f"[{bounded(bound, scope.text(positions))} |-> {inner.text(counted)}]")
 
 
 def _kept(generator: ir.Generator, scope: Scope) -> Text:
     """The sequence that a generator yields, its conditions included."""
     source = generator.source
-    if isinstance(source, ir.Members):
-        sequence = angles(*(string(member_string(item)) for item in source.enumeration.members))
-    elif isinstance(source, ir.RangeOf):
-        sequence = _over_range(source, generator.name, ir.LocalRef(generator.name, type=types.INT), scope)
-    elif isinstance(source.type, types.Range):
-        raise AssertionError("a range that has a name is iterated over in order")
-    else:
-        sequence = scope.text(source)
+    match source:
+        case ir.Members():
+            sequence = angles(*(string(member_string(item)) for item in source.enumeration.members))
+        case ir.RangeOf():
+            sequence = _over_range(source, generator.name, ir.LocalRef(generator.name, type=types.INT), scope)
+        case _ if isinstance(source.type, types.Range):
+            sequence = _of_interval(scope.text(source), scope)
+        case _:
+            sequence = scope.text(source)
     if not generator.conditions:
         return sequence
-    name, inner = scope.bind(generator.name, element_floor(source, scope))
+    name, inner = scope.element(generator.name, source)
     conditions = joined("/\\", map(inner.text, generator.conditions))
     select = scope.used.standard("SelectSeq", "Sequences")
     return atom(f"{select}({sequence}, LAMBDA {name} : {conditions})")
+
+
+def _of_interval(interval: Text, scope: Scope) -> Text:
+    """The numbers of an interval that is given as a value, in order."""
+    scope.used.modules.add("Integers")
+    count = call(scope.used.standard("Cardinality", "FiniteSets"), interval)
+    position, _ = scope.fresh("n")
+    value = infix("-", infix("+", call(scope.used.operator("MinOf"), interval), atom(position)), number(1))
+    return atom(f"[{bounded(position, infix('..', number(1), count))} |-> {value}]")

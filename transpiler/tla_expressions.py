@@ -12,9 +12,10 @@ from typing import Any, assert_never
 
 from . import ir, tla_collections, traverse
 from . import valuetypes as types
+from .domain_inference import Known
 from .tla_library import Used
 from .tla_names import Names, member_string
-from .tla_scope import Scope, floor_of
+from .tla_scope import Scope
 from .tla_syntax import (
     FALSE,
     TRUE,
@@ -23,6 +24,7 @@ from .tla_syntax import (
     applied,
     atom,
     boolean,
+    bounded,
     braces,
     call,
     field,
@@ -41,7 +43,7 @@ from .tla_syntax import (
 
 def outermost(protocol: ir.Protocol, names: Names, used: Used) -> Scope:
     """The scope of a module's own definitions."""
-    return Scope(protocol, names, used, render, {}, {})
+    return Scope(Known(protocol, {}, {}), names, used, render, {})
 
 
 def render(expr: ir.Expr, scope: Scope) -> Text:
@@ -53,8 +55,8 @@ def render(expr: ir.Expr, scope: Scope) -> Text:
         case ir.ConstantRef():
             return atom(scope.names["constant", expr.name])
         case ir.VariableRef():
-            name = atom(scope.names.variables[expr.name])
-            return primed(name) if expr.after or scope.after else name
+            variable = atom(scope.names.variables[expr.name])
+            return primed(variable) if expr.after or scope.after else variable
         case ir.LocalRef():
             return scope.locals[expr.name]
         case ir.Unwrap():
@@ -67,7 +69,7 @@ def render(expr: ir.Expr, scope: Scope) -> Text:
             return if_then_else(text(expr.condition), text(expr.then), text(expr.orelse))
         case ir.Let():
             value = text(expr.value)
-            name, inner = scope.bind(expr.name, floor_of(expr.value, scope))
+            name, inner = scope.value(expr.name, expr.value)
             return let(name, value, inner.text(expr.body))
         case ir.Call():
             return _call(expr, scope)
@@ -174,8 +176,8 @@ def _number(expr: ir.Negate | ir.Absolute | ir.Arithmetic | ir.Extreme | ir.Comp
             left, right = text(expr.left), text(expr.right)
             if expr.operator in ("+", "-", "*"):
                 return infix(expr.operator, left, right)
-            floor = floor_of(expr.right, scope)
-            if floor is not None and floor > 0:
+            least = scope.least(expr.right)
+            if least is not None and least > 0:
                 return infix("\\div" if expr.operator == "//" else "%", left, right)
             return call(used.operator("FloorDiv" if expr.operator == "//" else "Modulo"), left, right)
         case _:
@@ -256,9 +258,7 @@ def _is_instance(expr: ir.IsInstance, scope: Scope) -> Text:
 # -------------------------------------------------------------------------------------------------- functions
 
 
-def _function(
-    expr: ir.FunctionDisplay | ir.FunctionComprehension | ir.Apply | ir.FunctionUpdate, scope: Scope
-) -> Text:
+def _function(expr: ir.FunctionDisplay | ir.FunctionComprehension | ir.Apply | ir.FunctionUpdate, scope: Scope) -> Text:
     text = scope.text
     match expr:
         case ir.FunctionDisplay():
@@ -270,7 +270,8 @@ def _function(
             return joined("@@", (infix(":>", text(key), text(value)) for key, value in entries))
         case ir.FunctionComprehension():
             domain = tla_collections.as_set(expr.source, scope)
-            return tla_collections.mapping(expr.name, domain, expr.source, expr.value, scope)
+            name, inner = scope.element(expr.name, expr.source)
+            return atom(f"[{bounded(name, domain)} |-> {inner.text(expr.value)}]")
         case ir.Apply():
             return applied(text(expr.function), text(expr.key))
         case ir.FunctionUpdate():

@@ -18,26 +18,24 @@ from .diagnostics import Code, CompileError, Diagnostic, Span
 from .naming import camel_case
 from .tla_library import LIBRARY
 
+_TLC_OPERATORS = """
+    Any Assert JavaTime Permutations Print PrintT RandomElement SortSeq TLCEval TLCFP TLCGet TLCGetAndSet
+    TLCGetOrDefault TLCSet ToString
+"""
 STANDARD_OPERATORS: Mapping[str, frozenset[str]] = {
     "Integers": frozenset(("Nat", "Int")),
     "Sequences": frozenset(("Seq", "Len", "Append", "Head", "Tail", "SubSeq", "SelectSeq")),
     "FiniteSets": frozenset(("IsFiniteSet", "Cardinality")),
-    "TLC": frozenset(
-        (
-            "Any Assert JavaTime Permutations Print PrintT RandomElement SortSeq ToString TLCEval TLCFP TLCGet "
-            "TLCGetAndSet TLCGetOrDefault TLCSet"
-        ).split()
-    ),
+    "TLC": frozenset(_TLC_OPERATORS.split()),
 }
 
-_RESERVED = frozenset(
-    (
-        "ACTION ASSUME ASSUMPTION AXIOM BOOLEAN BY CASE CHOOSE CONSTANT CONSTANTS COROLLARY DEF DEFINE DEFS DOMAIN ELSE "
-        "ENABLED EXCEPT EXTENDS FALSE HAVE HIDE IF IN INSTANCE LAMBDA LEMMA LET LOCAL MODULE NEW OBVIOUS OMITTED ONLY "
-        "OTHER PICK PROOF PROPOSITION PROVE QED RECURSIVE STATE STRING SUBSET SUFFICES TAKE TEMPORAL THEN THEOREM TRUE "
-        "UNCHANGED UNION USE VARIABLE VARIABLES WITH WITNESS"
-    ).split()
-)
+_RESERVED_WORDS = """
+    ACTION ASSUME ASSUMPTION AXIOM BOOLEAN BY CASE CHOOSE CONSTANT CONSTANTS COROLLARY DEF DEFINE DEFS DOMAIN ELSE
+    ENABLED EXCEPT EXTENDS FALSE HAVE HIDE IF IN INSTANCE LAMBDA LEMMA LET LOCAL MODULE NEW OBVIOUS OMITTED ONLY OTHER
+    PICK PROOF PROPOSITION PROVE QED RECURSIVE STATE STRING SUBSET SUFFICES TAKE TEMPORAL THEN THEOREM TRUE UNCHANGED
+    UNION USE VARIABLE VARIABLES WITH WITNESS
+"""
+_RESERVED = frozenset(_RESERVED_WORDS.split())
 
 INIT, NEXT, SPEC, VARS, TYPE_OK, WELL_DEFINED = "Init", "Next", "Spec", "vars", "TypeOK", "WellDefined"
 STEPS_WELL_DEFINED, TERMINATED = "StepsWellDefined", "Terminated"
@@ -255,7 +253,9 @@ def _clashes(claims: Iterable[_Claim]) -> Iterator[Diagnostic]:
             message = f"{claim.what} becomes {text} in TLA+, {fixed[text]}"
             reason = "TLA+ has one name space for everything"
             yield Diagnostic(Code.COLLISION, claim.span, message, reason, f"give {claim.name} another name")
-        elif text in seen and not (claim.kind == "property" and (seen[text].kind, seen[text].name) == ("helper", claim.name)):
+        elif text in seen and not (
+            claim.kind == "property" and (seen[text].kind, seen[text].name) == ("helper", claim.name)
+        ):
             message = f"{claim.what} and {seen[text].what} both become {text} in TLA+"
             reason = "constants, actions, helpers and properties are operators there, in CamelCase"
             yield Diagnostic(Code.COLLISION, claim.span, message, reason, "give one of them another name")

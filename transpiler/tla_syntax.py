@@ -84,7 +84,9 @@ def infix(operator: str, left: Text, right: Text) -> Text:
     second = right if _fits(right, high, operator) else parenthesised(right)
     if second.operator == "unary -" and operator not in _BARE_SIGN_AFTER:
         second = parenthesised(second)
-    return Text(f"{first}{operator}{second}" if operator == ".." else f"{first} {operator} {second}", low, high, operator)
+    return Text(
+        f"{first}{operator}{second}" if operator == ".." else f"{first} {operator} {second}", low, high, operator
+    )
 
 
 def joined(operator: str, operands: Iterable[Text]) -> Text:
@@ -145,9 +147,9 @@ def let(name: str, value: Text, body: Text) -> Text:
     return opened(f"LET {name} == {value} IN {body}")
 
 
-def quantified(quantifier: str, bounds: str, body: Text) -> Text:
-    r"""`\A x \in S : body`, with `bounds` the text between the quantifier and the colon."""
-    return opened(rf"{quantifier} {bounds} : {body}")
+def quantified(head: str, body: Text) -> Text:
+    r"""`\A x \in S : body`, with `head` the text before the colon."""
+    return opened(f"{head} : {body}")
 
 
 def bounded(name: str, collection: Text) -> str:

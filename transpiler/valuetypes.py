@@ -6,7 +6,7 @@ Values are plain immutable Python values everywhere outside the packed engines: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
@@ -25,8 +25,8 @@ class FrozenDict(dict[K, V]):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a function in a protocol's state is immutable; assign through an action")
 
-    __setitem__ = __delitem__ = update = pop = popitem = clear = setdefault = _refuse  # type: ignore[assignment]
-    __ior__ = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = update = pop = popitem = clear = setdefault = _refuse
+    __ior__ = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (FrozenDict, (dict(self),))
@@ -195,6 +195,12 @@ Type = (
 BOOL, INT, STR, NOTHING, NEVER, RANGE = Bool(), Int(), Str(), Nothing(), Never(), Range()
 
 
+def an(thing: object) -> str:
+    """A type or other thing as text with its indefinite article."""
+    text = str(thing)
+    return f"an {text}" if text[:1].lower() in "aeiou" else f"a {text}"
+
+
 def unify(left: Type, right: Type) -> Type | None:
     """The smallest type that holds the values of both, or None where `==` between them would be a mistake."""
     if left == right:
@@ -233,7 +239,7 @@ def unify(left: Type, right: Type) -> Type | None:
         case Function(k1, v1), Function(k2, v2):
             key, value = unify(k1, k2), unify(v1, v2)
             return Function(key, value) if key is not None and value is not None else None
-        case (Record() | Union()), (Record() | Union()):
+        case ((Record() | Union()), (Record() | Union())):
             seen: dict[type, Record] = {}
             for record in (*alternatives(left), *alternatives(right)):
                 seen.setdefault(record.python, record)
@@ -253,5 +259,5 @@ def alternatives(kind: Type) -> tuple[Record, ...]:
             return ()
 
 
-def _wrap(make: Any, inner: Type | None) -> Any:
+def _wrap(make: Callable[[Type], Type], inner: Type | None) -> Type | None:
     return None if inner is None else make(inner)

@@ -66,5 +66,3 @@ def finite(*states: Mapping[str, Any]) -> Trace:
     """A trace through the given states by actions called `go`."""
     steps = [TraceStep("go" if index else None, (), state) for index, state in enumerate(states)]
     return Trace(tuple(steps))
-
-

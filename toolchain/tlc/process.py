@@ -20,7 +20,7 @@ from typing import BinaryIO, Literal, TypeAlias
 
 from .errors import RunError
 
-Ended: TypeAlias = Literal["itself", "timeout", "cancelled", "disk"]
+Ended: TypeAlias = Literal["itself", "enough", "timeout", "cancelled", "disk"]
 
 # Short runs take half a second, so they are looked at often; long ones are left in peace.
 _QUICK_POLL = 0.005
@@ -35,8 +35,8 @@ class Finished:
     """How a process ended.
 
     Attributes:
-        exit_status: negative for a signal. After a time-out and the like, that of the signal that ended it.
-        ended: by itself, or why it was ended.
+        exit_status: negative for a signal: also for the one that ended it after a time-out and the like.
+        ended: by itself, or why it was ended; "enough" where the caller had heard all it wanted.
         seconds: from its start to its end.
     """
 
@@ -52,6 +52,7 @@ def run_process(
     stdout: Path,
     stderr: Path,
     on_line: Callable[[str], None] | None = None,
+    enough: Callable[[], bool] | None = None,
     timeout: float | None = None,
     cancel: threading.Event | None = None,
     disk: Path | None = None,
@@ -66,6 +67,7 @@ def run_process(
         stdout: the file for its output.
         stderr: the file for its error output.
         on_line: called with each line of output as it comes, without its line end, in the calling thread.
+        enough: asked after each portion of output; when true, nothing more is waited for and it is ended at once.
         timeout: seconds after which it is ended.
         cancel: ends it when set.
         disk: the directory watched for `disk_limit`.
@@ -80,10 +82,12 @@ def run_process(
         reader = _Lines(output, on_line)
         process = _start(command, directory, out, err, env)
         try:
-            ended = _watch(process, reader, started, timeout, cancel, disk, disk_limit)
-        finally:
-            # Even of a process that ended by itself something may be left in its group.
+            ended = _watch(process, reader, started, enough, timeout, cancel, disk, disk_limit)
+        except BaseException:
             _end_group(process)
+            raise
+        # Even of a process that ended by itself something may be left in its group.
+        _end_group(process, grace=0.0 if ended == "enough" else _GRACE)
         reader.read()
         reader.flush()
     return Finished(process.returncode, ended, time.monotonic() - started)
@@ -114,6 +118,7 @@ def _watch(
     process: subprocess.Popen[bytes],
     reader: _Lines,
     started: float,
+    enough: Callable[[], bool] | None,
     timeout: float | None,
     cancel: threading.Event | None,
     disk: Path | None,
@@ -124,6 +129,8 @@ def _watch(
         if _has_ended(process):
             return "itself"
         reader.read()
+        if enough is not None and enough():
+            return "enough"
         now = time.monotonic()
         if cancel is not None and cancel.is_set():
             return "cancelled"
@@ -181,7 +188,7 @@ if sys.platform == "win32":
     def _has_ended(process: subprocess.Popen[bytes]) -> bool:
         return process.poll() is not None
 
-    def _end_group(process: subprocess.Popen[bytes]) -> None:
+    def _end_group(process: subprocess.Popen[bytes], *, grace: float = _GRACE) -> None:
         # There are no process groups to signal there; TLC starts no processes of its own.
         if process.poll() is None:
             process.kill()
@@ -197,11 +204,11 @@ else:
             return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         return process.poll() is not None
 
-    def _end_group(process: subprocess.Popen[bytes]) -> None:
+    def _end_group(process: subprocess.Popen[bytes], *, grace: float = _GRACE) -> None:
         try:
-            if not _has_ended(process):
+            if grace and not _has_ended(process):
                 _signal_group(process, signal.SIGTERM)
-                deadline = time.monotonic() + _GRACE
+                deadline = time.monotonic() + grace
                 while not _has_ended(process) and time.monotonic() < deadline:
                     time.sleep(_QUICK_POLL)
         finally:

@@ -395,8 +395,7 @@ def decode(layout: Layout, code: int) -> Any:
             return frozenset(layout.by_rank[rank] for rank in _ones(code))
         case TupleLayout(items, record):
             parts = tuple(
-                decode(item, _cut(code, offset, item.bits))
-                for item, offset in zip(items, layout.offsets, strict=True)
+                decode(item, _cut(code, offset, item.bits)) for item, offset in zip(items, layout.offsets, strict=True)
             )
             return parts if record is None else _construct(record, parts)
         case SequenceLayout(element):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from .. import valuetypes as types
+from ..instance import natural_order
 from . import layouts, low
 from .builder import Builder
 from .facts import Facts, bounds, decide
@@ -121,12 +122,17 @@ def of_code(builder: Builder, layout: Layout, code: Low) -> Value:
 def number(value: Value) -> Low:
     """The word of a number."""
     match value:
-        case Known(int() as known):
-            return low.Const(int(known))
         case Number(word):
             return word
+        case Known(known) if type(known) is int:
+            return low.Const(known)
         case _:
             raise ExoticError
+
+
+def is_number(value: Value) -> bool:
+    """Whether a value is an int; members of an IntEnum and truth values are not."""
+    return isinstance(value, Number) or (isinstance(value, Known) and type(value.value) is int)
 
 
 def truth(value: Value) -> Low:
@@ -193,7 +199,7 @@ def _layout_of_known(value: Any) -> Layout:
         case int() if type(value) is int:
             return layouts.int_layout(value, value)
         case frozenset():
-            return layouts.SetLayout(_joined(map(_layout_of_known, value)))
+            return layouts.SetLayout(_joined(map(_layout_of_known, in_order(value))))
         case tuple():
             return layouts.SequenceLayout(_joined(map(_layout_of_known, value)), len(value), len(value))
         case dict():
@@ -204,6 +210,11 @@ def _layout_of_known(value: Any) -> Layout:
         case _:
             # Strings, members of an Enum, records; the type matters to numbers only.
             return layouts.ChoiceLayout((value,), types.STR)
+
+
+def in_order(members: Iterable[Any]) -> tuple[Any, ...]:
+    """The members of a known set in an order that is the same in every process."""
+    return tuple(sorted(members, key=natural_order))
 
 
 def _keys_layout(keys: tuple[Any, ...]) -> Layout:
@@ -254,7 +265,9 @@ def join(left: Layout, right: Layout) -> Layout:
             return _join_unions(left, right)
         case layouts.SequenceLayout(a, low_a, high_a), layouts.SequenceLayout(b, low_b, high_b):
             return layouts.SequenceLayout(join(a, b), min(low_a, low_b), max(high_a, high_b))
-        case layouts.FunctionLayout(key, a), layouts.FunctionLayout(other, b) if left.slots.keys() == right.slots.keys():
+        case layouts.FunctionLayout(key, a), layouts.FunctionLayout(other, b) if (
+            left.slots.keys() == right.slots.keys()
+        ):
             return layouts.FunctionLayout(key, join(a, b))
         case _:
             raise ExoticError
@@ -290,11 +303,11 @@ NEVER_FITS: Fitted = (low.ZERO, low.FALSE)
 
 
 def fit(builder: Builder, value: Value, layout: Layout, facts: Facts) -> Fitted:
-    """The code of a value in a layout. Of sets the code keeps the elements that the layout has, whatever the condition."""
+    """The code of a value in a layout; of a set it keeps the elements that the layout has, whatever the condition."""
     match value, layout:
         case Known(known), _:
             return _fit_known(known, layout)
-        case (Parts() | Entries() | Listing() | Number() | Truth() | Run()), layouts.OptionalLayout(item):
+        case ((Parts() | Entries() | Listing() | Number() | Truth() | Run()), layouts.OptionalLayout(item)):
             code, condition = fit(builder, value, item, facts)
             return low.add(code, low.ONE), condition
         case Number(word), layouts.IntLayout(base, least, most):
@@ -407,7 +420,7 @@ def _convert(builder: Builder, code: Low, source: Layout, target: Layout, facts:
             return found, decide(low.at_most(low.ZERO, found), facts)
         case layouts.SetLayout(), layouts.SetLayout():
             return _convert_set(builder, code, source, target)
-        case layouts.TupleLayout(items, record), layouts.TupleLayout() | layouts.UnionLayout():
+        case layouts.TupleLayout(_, record), layouts.TupleLayout() | layouts.UnionLayout():
             return fit(builder, Parts(components(builder, source, code), record), target, facts)
         case layouts.UnionLayout(), layouts.TupleLayout(_, record) if record is not None:
             tag = source.tag(record.python)
@@ -574,9 +587,9 @@ def equal(builder: Builder, left: Value, right: Value, facts: Facts) -> Low:
             return low.truth(a == b)
         case Known(), _:
             left, right = right, left
+    if is_number(left) and is_number(right):
+        return decide(low.equal(number(left), number(right)), facts)
     match left, right:
-        case (Number() | Known(int())), (Number() | Known(int())):
-            return decide(low.equal(number(left), number(right)), facts)
         case Parts(items, record), Parts(others, other):
             if record != other or len(items) != len(others):
                 return low.FALSE
@@ -634,6 +647,8 @@ def rank(builder: Builder, value: Value, layout: Layout, facts: Facts) -> Fitted
             return low.add(inner_rank, low.Const(layouts.first_rank(layout, tag))), condition
         case Code(layouts.TupleLayout(_, record) as source, code), layouts.UnionLayout():
             return rank(builder, Parts(components(builder, source, code), record), layout, facts)
+        case _, layouts.OptionalLayout(layouts.BoolLayout() | layouts.IntLayout() | layouts.ChoiceLayout()):
+            return fit(builder, value, layout, facts)
         case _, layouts.TupleLayout() | layouts.UnionLayout() | layouts.OptionalLayout():
             return _rank_of_code(builder, value, layout, facts)
         case _:

@@ -1,0 +1,35 @@
+"""What all tests share: golden files, compared as they are and rewritten by `--update-goldens`, never in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-goldens", action="store_true", help="rewrite golden files with what is produced now")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--update-goldens") and os.environ.get("CI"):
+        raise pytest.UsageError("--update-goldens is refused in CI: a golden is changed by a person who read it")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """`golden(name, text)` demands that `text` is what the file `goldens/name` beside the test holds."""
+    folder = Path(str(request.path)).parent / "goldens"
+    update = bool(request.config.getoption("--update-goldens"))
+
+    def compare(name: str, text: str) -> None:
+        path = folder / name
+        if update:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"there is no {path}; --update-goldens writes it"
+        assert text == path.read_text(encoding="utf-8"), f"{path} differs; --update-goldens rewrites it"
+
+    return compare

@@ -1,0 +1,1 @@
+"""IR → packed-integer states: the common ground of the fast engines."""
