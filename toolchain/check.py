@@ -314,7 +314,9 @@ def _problems(protocol: ir.Protocol, mutants: tuple[Mutant, ...] | None) -> tupl
             )
     for mutant in mutants:
         if mutant.status == "survived" and mutant.declared is None:
-            missing = "a property is missing" if mutant.behaviour == "changed" else "the guard is redundant here"
+            missing = (
+                "a property is missing" if mutant.behaviour == "changed" else "it is redundant within these bounds"
+            )
             problems.append(f"{mutant.guard} survives and is not declared as a survivor: {missing}")
         if mutant.status == "killed" and mutant.declared is not None:
             violated = mutant.verdict.violated

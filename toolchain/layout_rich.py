@@ -30,14 +30,14 @@ def render_rich(blocks: Iterable[Block], file: TextIO, width: int | None = None,
             case Line(parts):
                 console.print(_joined(parts), soft_wrap=False)
             case Table():
-                console.print(Padding(_table(block.kept()), (0, 0, 0, 1)))
+                console.print(Padding(_table(block.kept()), (0, 0, 0, 1), expand=False))
 
 
 def _table(table: Table) -> RichTable:
     result = RichTable(box=rich.box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1))
     for column in table.columns:
         justify = "right" if column.numeric else "left"
-        result.add_column(column.title, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        result.add_column(RichText(column.title), justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in table.rows:
         result.add_row(*(_text(cell) for cell in row))
     return result

@@ -174,17 +174,17 @@ def _confirmation(verdict: Verdict) -> str:
 
 
 def _campaign(mutants: tuple[Mutant, ...]) -> str:
-    killed = sum(mutant.status == "killed" for mutant in mutants)
-    text = f"{killed} of {count(len(mutants), 'mutant')} killed"
-    groups = (
-        ("survived", True, "survived as declared"),
-        ("survived", False, "survived undeclared"),
-        ("inconclusive", None, "undecided"),
-        ("invalid", None, "invalid"),
+    def number(status: str, *, declared: bool | None = None) -> int:
+        fitting = [mutant for mutant in mutants if mutant.status == status]
+        return sum(declared in (None, mutant.declared is not None) for mutant in fitting)
+
+    text = f"{number('killed')} of {count(len(mutants), 'mutant')} killed"
+    if wrong := number("killed", declared=True):
+        text += f" ({wrong} of them declared to survive)"
+    others = (
+        (number("survived", declared=True), "survived as declared"),
+        (number("survived", declared=False), "survived undeclared"),
+        (number("inconclusive"), "undecided"),
+        (number("invalid"), "invalid"),
     )
-    for status, declared, words in groups:
-        number = sum(mutant.status == status and declared in (None, mutant.declared is not None) for mutant in mutants)
-        if number:
-            text += f", {number} {words}"
-    wrong = sum(mutant.status == "killed" and mutant.declared is not None for mutant in mutants)
-    return text + (f", {wrong} of them against its declaration" if wrong else "")
+    return text + "".join(f", {amount} {words}" for amount, words in others if amount)
