@@ -17,25 +17,15 @@ from typing import Any
 
 import click
 
+from .commands_common import NearestGroup
 from .commands_run import run
 from .commands_show import graph, trace
 from .commands_tools import completion, generate, list_protocols, toolchain
-from .toolchain.errors import UserError, nearest
+from .toolchain.errors import UserError
 from .toolchain.tlc.errors import ToolError
 from .transpiler.diagnostics import CompileError
 
 EXIT_USAGE, EXIT_TOOL, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_PIPE = 2, 3, 70, 130, 143, 141
-
-
-class NearestGroup(click.Group):
-    """A group that answers an unknown command with the nearest one."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise UserError(f"there is no command {args[0]}{nearest(args[0], self.list_commands(ctx))}")
-        return super().resolve_command(ctx, args)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -25,6 +25,17 @@ PLAIN_WIDTH = 120
 """How wide a trace may be in a file or a pipe before it is written as a list."""
 
 
+class NearestGroup(click.Group):
+    """A group that answers an unknown command with the nearest one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise UserError(f"there is no command {args[0]}{nearest(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
 class OneOf(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """One of a few words; any other is answered with the nearest."""
 
@@ -73,8 +84,10 @@ def complete_targets(_: click.Context, __: click.Parameter, incomplete: str) -> 
 
 def _named(ctx: click.Context) -> ir.Protocol | None:
     """The protocol on the command line so far; completion stays silent about what is wrong with it."""
+    # Behind an option that still lacks its value, click leaves the arguments unassigned.
+    target = ctx.params.get("target") or next(iter(ctx.args), "")
     try:
-        return compile_target(str(ctx.params["target"]))
+        return compile_target(str(target))
     except Exception:
         return None
 

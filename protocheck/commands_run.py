@@ -42,7 +42,10 @@ ENGINES = ("auto", "explorer", "tlc")
     help="Check only this property (and type_ok); may be repeated.",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Processes side by side.  [default: one for each core]", metavar="N"
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Checks side by side, and TLC's workers for the baseline.  [default: one check for each core]",
+    metavar="N",
 )
 @click.option("--max-states", type=click.IntRange(min=1), metavar="N", help="Give up after N distinct states.")
 @click.option(
@@ -104,6 +107,7 @@ def run(
             properties=properties or None,
             budget=Budget(max_states, timeout),
             workers=workers or _cores(),
+            baseline_workers=workers or 1,
             on_activity=display.show,
         )
     if selection.note:

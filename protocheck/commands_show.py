@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .commands_common import (
+    NearestGroup,
     OneOf,
     check_writable,
     compile_target,
@@ -34,7 +35,7 @@ LISTABLE = 100_000
 """States up to which a graph is written as JSON without being asked twice."""
 
 
-@click.group()
+@click.group(cls=NearestGroup)
 def trace() -> None:
     """Look at counter-examples."""
 
@@ -42,7 +43,12 @@ def trace() -> None:
 @trace.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--format", "kind", type=OneOf("format", ("text", "dot", "svg", "json")), default="text", show_default=True
+    "--format",
+    "kind",
+    type=OneOf("format", ("text", "dot", "svg", "json")),
+    default="text",
+    show_default=True,
+    help="How to show it.",
 )
 @click.option("--guard", metavar="ACTION.GUARD", help="Only the trace of the variant without this guard.")
 @output_option
@@ -109,7 +115,14 @@ def _put(text: str, output: Path | None) -> None:
 @click.command()
 @target_argument
 @set_option
-@click.option("--format", "kind", type=OneOf("format", ("dot", "svg", "json")), default="dot", show_default=True)
+@click.option(
+    "--format",
+    "kind",
+    type=OneOf("format", ("dot", "svg", "json")),
+    default="dot",
+    show_default=True,
+    help="How to write it.",
+)
 @click.option(
     "--without",
     "guard",
@@ -135,8 +148,8 @@ def graph(
     output: Path | None,
 ) -> None:
     """Write the reachable states of TARGET and the steps between them."""
-    from .toolchain.explorer import state_graph
     from .toolchain.settings import read_settings
+    from .transpiler.domains import show as show_value
     from .transpiler.instance import instantiate
     from .transpiler.mutation import drop_guard
     from .transpiler.naming import snake_case
@@ -151,6 +164,8 @@ def graph(
         protocol = drop_guard(protocol, guard)
     instance = instantiate(protocol, constants)
     limit = max_states or (LISTABLE if kind == "json" else DRAWABLE)
+    from .toolchain.explorer import state_graph
+
     found = state_graph(instance, limit)
     if found is None:
         click.echo(f"{snake_case(protocol.name)} has more than {limit:,} states: raise --max-states", err=True)
@@ -162,4 +177,5 @@ def graph(
     else:
         from .toolchain.picture import graph_picture, write_picture
 
-        _put(write_picture(graph_picture(found, snake_case(protocol.name)), kind), output)
+        constants = "".join(f"  {item.name}={show_value(instance.constants[item.name])}" for item in protocol.constants)
+        _put(write_picture(graph_picture(found, snake_case(protocol.name) + constants), kind), output)

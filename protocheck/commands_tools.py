@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from .commands_common import OneOf, compile_target, complete_targets, emit
+from .commands_common import NearestGroup, OneOf, compile_target, complete_targets, emit
 from .toolchain.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,16 +49,37 @@ def list_protocols() -> None:
 )
 @click.pass_context
 def generate(ctx: click.Context, targets: tuple[str, ...], check: bool, output: Path) -> None:
-    """Write the TLA+ of TARGETS (of all built-in protocols where none is named), baseline and variants."""
+    """Write the TLA+ of TARGETS (of all built-in protocols where none is named), baseline and variants.
+
+    With --check the exit code is 1 where a file differs, is missing, or is left over.
+    """
     from .toolchain.generate import generate as generate_files
     from .toolchain.loading import built_in_names
 
     protocols = [compile_target(target) for target in targets or built_in_names()]
-    _ = generate_files(protocols, output, check)
-    ctx.exit(0)
+    try:
+        done = generate_files(protocols, output, check)
+    except OSError as error:
+        raise UserError(f"{error.filename or output} cannot be written: {error.strerror}") from None
+    changed, stale = len(done.written), len(done.removed)
+    if check:
+        click.echo(done.drift, nl=False)
+        if done.differs:
+            click.echo(
+                f"{changed} differ, {stale} left over, {done.unchanged} as generated: run `protocheck generate`",
+                err=True,
+            )
+        else:
+            click.echo(f"{done.unchanged} files in {output} are as generated")
+        ctx.exit(1 if done.differs else 0)
+    for path in done.written:
+        click.echo(f"wrote {path}")
+    for path in done.removed:
+        click.echo(f"removed {path}")
+    click.echo(f"{changed} written, {stale} removed, {done.unchanged} unchanged in {output}")
 
 
-@click.group()
+@click.group(cls=NearestGroup)
 def toolchain() -> None:
     """Look for Java and TLC, or install TLC."""
 
@@ -132,7 +154,7 @@ def install(from_file: Path | None, sha256: str | None) -> None:
         if sha256 is not None:
             raise UserError("--sha256 goes with --from FILE; the pinned release has a hash of its own")
         click.echo(f"downloading TLA+ tools {PINNED.tag} (TLC {PINNED.tlc}) from {PINNED.url}", err=True)
-    done = install_jar(from_file, sha256=sha256)
+    done = install_jar(from_file, sha256=sha256, progress=_show_download if sys.stderr.isatty() else None)
     click.echo(f"installed {done.path}")
     click.echo(f"sha256 {done.sha256}")
     if done.known is not None:
@@ -140,6 +162,12 @@ def install(from_file: Path | None, sha256: str | None) -> None:
     else:
         what = f"TLC {done.version.short}" if done.version is not None else "of an unknown version"
         click.echo(f"it is {what}, and no release that protocheck knows: make sure that you trust its source")
+
+
+def _show_download(so_far: int, whole: int | None) -> None:
+    """One line at a terminal that counts up."""
+    of = f" of {whole / 1e6:.1f}" if whole else ""
+    click.echo(f"\r{so_far / 1e6:.1f}{of} MB", err=True, nl=bool(whole and so_far >= whole))
 
 
 @click.command()

@@ -189,7 +189,7 @@ def import_contracts() -> Outcome:
 
 
 def generated_modules() -> Outcome:
-    return _by_exit_code(*_python_tool("-c", "from protocheck.cli import main; main()", "generate", "--check"))
+    return _by_exit_code(*_python_tool("-m", "protocheck", "generate", "--check"))
 
 
 def tests() -> Outcome:

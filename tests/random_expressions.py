@@ -169,7 +169,6 @@ INSTANCE = instantiate(PROTOCOL)
 VARIABLES = {item.name: item.type for item in PROTOCOL.variables}
 
 
-
 def random_state(seed: int) -> dict[str, object]:
     """A state in which every variable lies in its domain."""
     chosen = random.Random(seed)
@@ -365,7 +364,9 @@ class _Builder:
 
     def function(self, kind: types.Function, d: int) -> ir.Expr:
         source = range_(0, add(const("n"), 1)) if kind.key == INT else members(Color)
-        return self.inside(kind.key, lambda name: fun_comp(name, source, _optional(self.expr(kind.value, d), kind.value)))
+        return self.inside(
+            kind.key, lambda name: fun_comp(name, source, _optional(self.expr(kind.value, d), kind.value))
+        )
 
     def bools(self, d: int) -> list[Callable[[], ir.Expr]]:
         def compared() -> ir.Expr:
@@ -440,4 +441,3 @@ def _as_optional(value: ir.Expr, kind: types.Type) -> ir.Expr:
     if value.type == kind:
         return value
     return if_(lit(True), value, ir.Literal(value=None, type=kind))
-

@@ -49,22 +49,23 @@ def check_protocol(
     properties: Iterable[str] | None = None,
     budget: Budget = NO_BUDGET,
     workers: int = 1,
+    baseline_workers: int = 1,
     on_activity: Callable[[Activity], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Report:
     """Check a protocol with every engine given; the first answers, the others confirm.
 
-    `properties` selects by name (`type_ok` is always evaluated). `workers` processes run side by side; more than one
-    is given to the baseline only through an engine of its own choice of trace. Raises `UserError` for an unknown
-    property, `CompileError` for constants that do not fit, `ToolError` for an engine that cannot be used; on
-    KeyboardInterrupt everything that was started is ended before it goes on.
+    `properties` selects by name (`type_ok` is always evaluated). `workers` checks run side by side, each with a single
+    worker, so that traces are shortest and repeatable; `baseline_workers` may speed up a large baseline. Raises
+    `UserError` for an unknown property, `CompileError` for constants that do not fit, `ToolError` for an engine that
+    cannot be used; on KeyboardInterrupt everything that was started is ended before it goes on.
     """
     started = time.monotonic()
     requested = select_properties(protocol, properties)
     instance = instantiate(protocol, constants)
     runner = _Runner(engines, budget, workers, on_activity, cancel or threading.Event())
     with runner:
-        baseline = runner.finish(runner.start(instance, requested))
+        baseline = runner.finish(runner.start(instance, requested, workers=baseline_workers))
         mutants: tuple[Mutant, ...] | None = None
         warnings = _coverage_warnings(protocol, baseline)
         if baseline.status == "holds":
@@ -142,12 +143,19 @@ class _Runner(AbstractContextManager["_Runner"]):
             # On an error, waiting ends with the engines' own clean-up: they watch `cancel`.
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def start(self, instance: Instance, requested: Iterable[str], engines: Sequence[Engine] | None = None) -> _Pending:
+    def start(
+        self,
+        instance: Instance,
+        requested: Iterable[str],
+        engines: Sequence[Engine] | None = None,
+        workers: int = 1,
+    ) -> _Pending:
         """Begin a job on the engines that run in processes of their own."""
         job = CheckJob(
             instance=instance,
             properties=frozenset(requested),
             budget=self.budget,
+            workers=workers,
             on_progress=self._observer(instance.protocol.dropped or ""),
             cancel=self.cancel,
         )
@@ -163,7 +171,7 @@ class _Runner(AbstractContextManager["_Runner"]):
         for name, future in pending.futures.items():
             results[name] = future.result()
         ordered = [checked(results[e.name], pending.job) for e in self.engines if e.name in results]
-        return combine(ordered, pending.job.instance.protocol)
+        return combine(ordered, pending.job.instance.protocol, same_depth=pending.job.workers == 1)
 
     def ask_first(self, instance: Instance, requested: Iterable[str]) -> EngineResult:
         """A side question to the answering engine alone."""
@@ -274,7 +282,9 @@ def _coverage_warnings(protocol: ir.Protocol, baseline: Verdict) -> tuple[str, .
     """An action that never fired, in a run that saw everything."""
     if baseline.status != "holds":
         return ()
-    coverage = baseline.answer.coverage
+    coverage = next((result.coverage for result in baseline.results if result.coverage), None)
+    if coverage is None:
+        return ("no engine told which actions fired",) if protocol.actions else ()
     return tuple(
         f"{action.name} never fires within these bounds ({action.span.file}:{action.span.line})"
         for action in protocol.actions

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from ..transpiler.domains import show
 from .counterexample import CounterExample
 from .errors import UserError
+from .layout import count
 from .results import State, StateGraph
 from .tlc.errors import ToolError
 from .trace_text import label, title
@@ -110,7 +111,7 @@ def graph_picture(graph: StateGraph, name: str) -> Picture:
     edges = tuple(
         PictureEdge(f"s{source + 1}", f"s{target + 1}", "\n".join(texts)) for (source, target), texts in labels.items()
     )
-    return Picture(name, f"{len(nodes)} states", nodes, edges)
+    return Picture(name, count(len(nodes), "state"), nodes, edges)
 
 
 def _entries(state: State, previous: State | None) -> tuple[Entry, ...]:

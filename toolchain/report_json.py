@@ -43,6 +43,7 @@ def report_json(report: Report) -> dict[str, Json]:
         data["mutants"] = [_mutant_json(mutant, report) for mutant in report.mutants]
     data["warnings"] = list(report.warnings)
     data["problems"] = list(report.problems)
+    data["notes"] = list(report.notes)
     data["exit_code"] = report.exit_code
     return data
 

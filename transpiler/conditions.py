@@ -40,7 +40,7 @@ def implication(condition: ir.Expr, conclusion: ir.Expr) -> ir.Expr:
     conclusion = assuming(conjuncts(condition), conclusion)
     if conclusion == TRUE or condition == TRUE:
         return conclusion
-    return ir.Logic(operator="or", operands=(negation(condition), conclusion), type=BOOL)
+    return _disjunction(negation(condition), conclusion)
 
 
 def either(condition: ir.Expr, otherwise: ir.Expr) -> ir.Expr:
@@ -48,7 +48,24 @@ def either(condition: ir.Expr, otherwise: ir.Expr) -> ir.Expr:
     otherwise = assuming(conjuncts(negation(condition)), otherwise)
     if otherwise == TRUE:
         return TRUE
-    return ir.Logic(operator="or", operands=(condition, otherwise), type=BOOL)
+    return _disjunction(condition, otherwise)
+
+
+def _disjunction(left: ir.Expr, right: ir.Expr) -> ir.Expr:
+    operands = [part for side in (left, right) for part in _disjuncts(side) if part != FALSE]
+    match operands:
+        case []:
+            return FALSE
+        case [only]:
+            return only
+        case _:
+            return ir.Logic(operator="or", operands=tuple(operands), type=BOOL)
+
+
+def _disjuncts(condition: ir.Expr) -> tuple[ir.Expr, ...]:
+    if isinstance(condition, ir.Logic) and condition.operator == "or":
+        return condition.operands
+    return (condition,)
 
 
 def every(generator: ir.Generator, condition: ir.Expr) -> ir.Expr:
@@ -68,8 +85,11 @@ def negation(condition: ir.Expr) -> ir.Expr:
             return condition.operand
         case ir.Equal() | ir.Member():
             return replace(condition, negated=not condition.negated)
-        case ir.Logic(operator="or"):
-            return replace(condition, operator="and", operands=tuple(map(negation, condition.operands)))
+        case ir.Logic():
+            other: OneOf["and", "or"] = "and" if condition.operator == "or" else "or"
+            return replace(condition, operator=other, operands=tuple(map(negation, condition.operands)))
+        case ir.Literal():
+            return replace(condition, value=not condition.value)
         case _:
             return ir.Not(operand=condition, type=BOOL, span=condition.span)
 
@@ -120,6 +140,15 @@ def implies(fact: ir.Expr, condition: ir.Expr) -> bool:
             negated=True, left=b, right=ir.Literal(value=int(other))
         ):
             return a == b and low >= other
+        case ir.Compare(operator="<", left=a, right=ir.Literal(value=int(high))), ir.Equal(
+            negated=True, left=b, right=ir.Literal(value=int(other))
+        ):
+            return a == b and high <= other
+        case ir.Compare(operator="<", left=ir.Literal(value=int(low)), right=a), ir.Compare(
+            operator="<=", left=ir.Negate(operand=ir.Size()), right=b
+        ):
+            # Not below zero is not below minus a length.
+            return a == b and low >= -1
         case ir.IsInstance(record=a, classes=some), ir.IsInstance(record=b, classes=more):
             return a == b and set(some) <= set(more)
         case one, other_condition:

@@ -200,9 +200,13 @@ def within(value: ir.Expr, domain: ir.DomainExpr, known: Known) -> ir.Expr:
             above = ir.Compare(operator="<=", left=domain.low, right=value, type=BOOL, span=value.span)
             below = ir.Compare(operator="<=", left=value, right=domain.high, type=BOOL, span=value.span)
             low, bound = least(value, known), domain.low
-            if low is not None and isinstance(bound, ir.Literal) and bound.value <= low:
-                return below
-            return _both([above, below])
+            certainly_above = low is not None and isinstance(bound, ir.Literal) and bound.value <= low
+            return _both(
+                [
+                    _TRUE if certainly_above or certainly_at_most(domain.low, value) else above,
+                    _TRUE if certainly_at_most(value, domain.high) else below,
+                ]
+            )
         case ir.LiteralSet():
             literals = tuple(ir.Literal(value=member, type=value.type) for member in domain.members)
             members = ir.SetDisplay(elements=literals, type=types.Set(value.type))

@@ -248,3 +248,19 @@ class _Search:
             coverage=self.coverage,
             reached=frozenset(self.reached),
         )
+
+
+def reachable_states(instance: Instance, limit: int) -> tuple[State, ...]:
+    """The first states in breadth-first order, up to `limit`, those outside their domains left out."""
+    found: dict[Key, State] = {}
+    waiting = [outcome.state for _, outcome in initial_states(instance) if isinstance(outcome, Taken)]
+    while waiting and len(found) < limit:
+        following: list[State] = []
+        for state in waiting:
+            key = tuple(state[name] for name in instance.variables)
+            if key in found or outside(instance, state) or len(found) >= limit:
+                continue
+            found[key] = state
+            following += [outcome.state for _, _, outcome in steps(instance, state) if isinstance(outcome, Taken)]
+        waiting = following
+    return tuple(found.values())

@@ -331,7 +331,7 @@ def _assign(builder: _Body, path: _Path, node: ast.stmt, targets: Sequence[ast.e
     scope = path.scope
     flat = [item for target in targets for item in (target.elts if isinstance(target, ast.Tuple) else [target])]
     if len(targets) > 1:
-        expr = lower(scope, value)
+        expr = _lower_for(scope, flat[0], value)
         if not isinstance(expr, (ir.Literal, ir.LocalRef, ir.ConstantRef)):
             path, expr = _named(builder, path, "value", expr)
         values = [expr] * len(targets)
@@ -348,7 +348,7 @@ def _assign(builder: _Body, path: _Path, node: ast.stmt, targets: Sequence[ast.e
                 remedy="write `a, b = x, y`, or index the tuple",
             )
         # All values are those before the assignment, so that a swap is a swap.
-        values = [lower(scope, item) for item in value.elts]
+        values = [_lower_for(scope, target, item) for target, item in zip(flat, value.elts, strict=True)]
         for index, item in enumerate(values):
             if not isinstance(item, (ir.Literal, ir.ConstantRef)):
                 path, values[index] = _named(builder, path, "value", item) if len(flat) > 1 else (path, item)
@@ -357,6 +357,16 @@ def _assign(builder: _Body, path: _Path, node: ast.stmt, targets: Sequence[ast.e
     for target, expr in zip(flat, values, strict=True):
         path = _assign_one(builder, path, node, target, expr, value)
     return path
+
+
+def _lower_for(scope: Scope, target: ast.expr, value: ast.expr) -> ir.Expr:
+    """A value that gets a name before it is assigned: fitted while it is still a display, whose type is open."""
+    expr = lower(scope, value)
+    match target:
+        case ast.Attribute(ast.Name(holder), name) if holder == scope.self_name and name in scope.context.variables:
+            return fitted(scope, value, expr, scope.context.variables[name].type)
+        case _:
+            return expr
 
 
 def _named(builder: _Body, path: _Path, name: str, value: ir.Expr) -> tuple[_Path, ir.Expr]:

@@ -22,7 +22,7 @@ from .tla_operators import (
     step_condition,
 )
 from .tla_scope import Scope
-from .tla_syntax import Text, atom, bounded, infix, joined
+from .tla_syntax import Text, atom, bounded, infix, joined, parenthesised
 
 
 @dataclass(frozen=True)
@@ -237,9 +237,7 @@ def well_defined_actions(protocol: ir.Protocol, dropped: str | None, scope: Scop
 def well_defined_init(protocol: ir.Protocol, scope: Scope) -> list[Conjunct]:
     """The same of init's choices: a condition over constants."""
     choices = ir.Action("", protocol.init.parameters, protocol.init.steps, protocol.init.updates)
-    return [
-        _obligation(choices, GuardPlan((), False), obligation, scope) for obligation in init_obligations(protocol)
-    ]
+    return [_obligation(choices, GuardPlan((), False), obligation, scope) for obligation in init_obligations(protocol)]
 
 
 def _obligation(action: ir.Action, plan: GuardPlan, obligation: Obligation, scope: Scope) -> Conjunct:
@@ -254,20 +252,22 @@ def _obligation(action: ir.Action, plan: GuardPlan, obligation: Obligation, scop
             holds = local.text(step.condition)
             before.append(holds if step.when is None else infix("=>", local.text(step.when), holds))
         elif isinstance(step, ir.Guard):
-            whole = len(calls) == len(plan.calls)
-            operator = scope.names["guards", action.name] if whole else plan.part(action, step.call, scope)
+            every = len(calls) == len(plan.calls)
+            operator = scope.names["guards", action.name] if every else plan.part(action, step.call, scope)
             text = atom(head(operator, names))
             before += [text] if text not in before else []
-    text = lines(obligation.condition, local, WIDTH - 12)
+    block = lines(obligation.condition, local, WIDTH - 12)
     if before:
-        antecedent = f"{joined('/\\', before)} =>" if len(before) > 1 or before[0].low > 1 else f"({before[0]}) =>"
-        fits = len(text) == 1 and len(antecedent) + len(text[0]) < WIDTH - 12
-        value = str(infix("=>", joined("/\\", before), local.text(obligation.condition)))
-        text = (value,) if fits else (antecedent, *indented(text))
-    for place, definition in reversed(list(enumerate(lets))):
-        text = hanging("IN  ", text) if place == len(lets) - 1 else text
-        text = (*hanging("LET " if place == 0 else "    ", definition), *text)
-    if len(text) == 1 and len(text[0]) + sum(map(len, quantifiers)) < WIDTH - 8:
-        return Conjunct((" ".join((*quantifiers, *text)),), position(obligation.span))
-    shown = (" ".join(quantifiers), *indented(text)) if quantifiers else text
-    return Conjunct(shown, position(obligation.span))
+        antecedent = joined("/\\", before)
+        whole = str(infix("=>", antecedent, local.text(obligation.condition)))
+        shown = antecedent if antecedent.low > 1 else parenthesised(antecedent)
+        block = (whole,) if len(whole) <= WIDTH - 12 else (f"{shown} =>", *indented(block))
+    if lets:
+        block = hanging("IN  ", block)
+        for place, definition in reversed(list(enumerate(lets))):
+            block = (*hanging("LET " if place == 0 else "    ", definition), *block)
+    if len(block) == 1 and len(block[0]) + sum(map(len, quantifiers)) < WIDTH - 8:
+        return Conjunct((" ".join((*quantifiers, *block)),), position(obligation.span))
+    if quantifiers:
+        block = (" ".join(quantifiers), *indented(block))
+    return Conjunct(block, position(obligation.span))

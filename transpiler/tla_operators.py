@@ -71,7 +71,7 @@ def step_condition(step: ir.Guard | ir.Assume, scope: Scope, label: str = "") ->
 
 
 def definitions(steps: Iterable[ir.Step], wanted: Iterable[ir.Expr], scope: Scope) -> tuple[tuple[Lines, ...], Scope]:
-    """The local names that expressions need, directly or through one another, and the scope in which they are defined."""
+    """The local names that expressions need, directly or through one another, and the scope that has them."""
     binds = [step for step in steps if isinstance(step, ir.Bind)]
     names = frozenset[str]().union(*map(traverse.free_locals, wanted))
     needed: list[ir.Bind] = []

@@ -1,4 +1,4 @@
-"""Plain values → TLA+ text: the values of constants, in a .cfg where its small grammar allows, else as an expression."""
+"""Plain values → TLA+ text: the values of constants, in a .cfg where its grammar allows, else as an expression."""
 
 from __future__ import annotations
 

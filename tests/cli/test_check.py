@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+
 from protocheck.toolchain.check import Activity, check_protocol, select_properties
 from protocheck.toolchain.errors import UserError
 from protocheck.toolchain.report import Report, checkable, property_rows
@@ -123,6 +124,11 @@ def test_an_action_that_never_fires_is_a_warning() -> None:
     report = check(rollback(actions=(*rollback().actions, idle)))
     assert report.exit_code == 0
     assert [warning for warning in report.warnings if "idle never fires" in warning]
+
+
+def test_actions_nobody_counted_are_a_warning_too() -> None:
+    engine = ReferenceEngine(alter=lambda _, result: replace(result, coverage={}))
+    assert check(rollback(), engine).warnings == ("no engine told which actions fired",)
 
 
 def test_a_response_without_a_request_is_vacuous() -> None:
@@ -262,6 +268,17 @@ def test_two_engines_confirm_each_other_side_by_side() -> None:
     assert len(explorer.jobs) == len(tlc.jobs) == 6
     assert all(name.startswith("protocheck") for name in threads)
     assert all([result.engine for result in m.verdict.results] == ["explorer", "tlc"] for m in report.mutants or ())
+
+
+def test_only_the_baseline_may_have_several_workers() -> None:
+    def other_depth(job: CheckJob, result: EngineResult) -> EngineResult:
+        assert result.stats is not None
+        return replace(result, stats=replace(result.stats, depth=99)) if job.workers > 1 else result
+
+    tlc = ReferenceEngine("tlc", alter=other_depth)
+    report = check_protocol(rollback(), engines=[ReferenceEngine(), tlc], mutate=True, workers=2, baseline_workers=2)
+    assert report.exit_code == 0
+    assert [job.workers for job in tlc.jobs] == [2, 1, 1, 1, 1, 1]
 
 
 def test_engines_that_disagree_about_a_mutant_fail_the_run() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from protocheck.toolchain.itf import ItfError, Names, decode, decode_untyped, encode
 from protocheck.transpiler import domains
 from protocheck.transpiler import valuetypes as types

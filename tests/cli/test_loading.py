@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from protocheck.toolchain.errors import UserError, nearest
 from protocheck.toolchain.loading import built_in_names, load_protocol
 

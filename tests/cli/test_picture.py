@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
+
 from protocheck.toolchain.errors import UserError
 from protocheck.toolchain.picture import dot_source, graph_picture, svg_source, trace_picture, write_picture
 from protocheck.toolchain.results import Edge, StateGraph

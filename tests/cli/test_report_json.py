@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+
 from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.counterexample import CounterExample, counter_examples
 from protocheck.toolchain.errors import UserError
@@ -55,6 +56,7 @@ def test_a_campaign() -> None:
         "mutants",
         "warnings",
         "problems",
+        "notes",
         "exit_code",
     ]
     assert data["protocol"] == "rollback"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from protocheck.toolchain.errors import UserError
 from protocheck.toolchain.settings import read_settings
 from protocheck.transpiler import ir

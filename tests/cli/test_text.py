@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.layout import (
     Block,

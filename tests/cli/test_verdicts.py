@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from protocheck.toolchain.results import CheckJob, EngineResult, Stats
 from protocheck.toolchain.verdicts import checked, combine
 from protocheck.transpiler import ir

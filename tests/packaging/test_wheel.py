@@ -71,19 +71,23 @@ def installed(distribution: Distribution, tmp_path_factory: pytest.TempPathFacto
     shutil.rmtree(folder)
 
 
-def source_names() -> set[str]:
-    """Every file of the packages, by the name it is installed under."""
-    return {
-        f"{name.replace('.', '/')}/{file.relative_to(folder).as_posix()}"
-        for name, folder in mapped_packages().items()
-        for file in (*folder.glob("*.py"), *(file for file in folder.rglob("*") if file.suffix in DATA))
-    }
+def package_files() -> set[Path]:
+    """Every file of the packages that belongs into a distribution."""
+    folders = mapped_packages().values()
+    data = {file for folder in folders for file in folder.rglob("*") if file.suffix in DATA}
+    return {file for folder in folders for file in folder.glob("*.py")} | data
+
+
+def installed_name(file: Path) -> str:
+    """Where a file of the checkout is installed."""
+    place = file.relative_to(ROOT)
+    return (place if place.parts[0] == "protocheck" else "protocheck" / place).as_posix()
 
 
 def test_the_wheel_holds_every_file_of_the_packages(distribution: Distribution) -> None:
     with zipfile.ZipFile(distribution.wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert names == source_names()
+    assert names == {installed_name(file) for file in package_files()}
 
 
 def test_the_wheel_installs_one_top_level_module(distribution: Distribution) -> None:
@@ -105,11 +109,7 @@ def test_templates_and_generated_modules_are_in_the_wheel(distribution: Distribu
 def test_the_sdist_holds_every_file_of_the_packages(distribution: Distribution) -> None:
     with tarfile.open(distribution.sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    folders = {name.partition(".")[2].replace(".", "/") or "protocheck" for name in mapped_packages()}
-    expected = {
-        name if name.startswith("protocheck/") and name.count("/") == 1 else name[11:] for name in source_names()
-    }
-    assert folders
+    expected = {file.relative_to(ROOT).as_posix() for file in package_files()}
     assert expected <= names
     assert {"pyproject.toml", "README.md", "LICENSE"} <= names
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from protocheck.toolchain.tlc.archive import ensure_archive
 from protocheck.toolchain.tlc.driver import Toolchain
 from protocheck.toolchain.tlc.jars import TlcJar, find_tlc_jar

@@ -112,7 +112,7 @@ def install(
             )
         if problem := jar_problem(fresh):
             problem = problem.replace(str(fresh), where)
-            raise InstallError("The file is no TLC, and was not installed.", reason=problem[:1].upper() + problem[1:])
+            raise InstallError("The file is no TLC, and was not installed.", reason=f"Why: {problem}.")
         version = jar_version(fresh)
     return Installed(target, actual, version, KNOWN.get(actual))
 

@@ -82,7 +82,7 @@ def find_tlc_jar(env: Mapping[str, str] | None = None) -> TlcJar:
         if candidate.asked_for:
             raise TlcNotFound(
                 f"{VARIABLE} names a file that cannot be used.",
-                reason=candidate.problem[:1].upper() + candidate.problem[1:] + ".",
+                reason=f"Why: {candidate.problem}.",
                 remedy=f"Name a tla2tools.jar, or unset {VARIABLE}.",
             )
         seen.append(candidate)

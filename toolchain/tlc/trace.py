@@ -57,7 +57,8 @@ def read_trace(messages: Sequence[Message]) -> Trace:
     """The first counter-example in a run's messages.
 
     Raises:
-        OutputError: a state cannot be read, or the states are not numbered 1, 2, 3 ...
+        OutputError: a state cannot be read, the states are not numbered 1, 2, 3 ..., or have not the same variables
+            (with -difftrace, TLC prints only those that changed).
     """
     states: list[TraceState] = []
     for message in messages:
@@ -69,7 +70,10 @@ def read_trace(messages: Sequence[Message]) -> Trace:
         if message.code in (codes.STATE, codes.STATE_PLAIN):
             if states and message.text.startswith("1:"):
                 break  # with -continue, TLC goes on to the next counter-example
-            states.append(_state(message, len(states) + 1))
+            state = _state(message, len(states) + 1)
+            if states and states[0].values.keys() != state.values.keys():
+                raise OutputError("The states of a counter-example have different variables.", reason=message.text)
+            states.append(state)
         elif message.code == codes.BACK_TO_STATE and states:
             return _lasso(message, tuple(states))
         elif message.code == codes.STUTTERING and states:

@@ -32,9 +32,9 @@ NOTHING = Facts()
 def bounds(node: Low, facts: Facts) -> tuple[Bound, Bound]:
     """The smallest and the largest value that a node may have, as far as is known."""
     least, most = _own_bounds(node, facts)
-    if facts.upper:
-        most = min(most, facts.upper.get(_key(node, 1), math.inf))
-        least = max(least, -facts.upper.get(_key(node, -1), math.inf))
+    if facts.upper and not isinstance(node, low.Linear):
+        most = min(most, facts.upper.get(frozenset(((node, 1),)), math.inf))
+        least = max(least, -facts.upper.get(frozenset(((node, -1),)), math.inf))
     return least, most
 
 
@@ -92,12 +92,6 @@ def _upper(node: Low, facts: Facts) -> Bound:
         least, most = bounds(term, facts)
         total += _times(most if coefficient > 0 else least, coefficient)
     return min(total, facts.upper.get(frozenset(node.terms), math.inf) + node.constant)
-
-
-def _key(node: Low, sign: int) -> Terms:
-    if isinstance(node, low.Linear):
-        return frozenset((term, coefficient * sign) for term, coefficient in node.terms)
-    return frozenset(((node, sign),))
 
 
 def _times(left: Bound, right: Bound) -> Bound:

@@ -27,12 +27,12 @@ class Writer:
     def test(self, node: Low, level: int = LOWEST) -> str:
         """The text of a truth value whose truth alone matters."""
         match node:
-            case low.Masked(word, mask, expected) if not self._named(node):
+            case low.Masked(word, mask, expected) if not self._field_name(node):
                 if mask == expected and mask & (mask - 1) == 0:
                     return _wrap(f"{self.value(word, BIT_AND)} & {mask}", BIT_AND, level)
                 if not expected:
                     return _wrap(f"not {self.value(word, BIT_AND)} & {mask}", NOT, level)
-            case low.Negation(low.Masked(word, mask, 0)):
+            case low.Negation(low.Masked(word, mask, 0) as inner) if not self._field_name(inner):
                 return _wrap(f"{self.value(word, BIT_AND)} & {mask}", BIT_AND, level)
             case low.Negation(low.Same(low.Const(0), word) | low.Same(word, low.Const(0))):
                 return self.value(word, level)
@@ -118,6 +118,16 @@ class Writer:
             self.wanted[node] += 1
         return self.names.get(node)
 
+    def _field_name(self, node: low.Masked) -> str | None:
+        """The name of the field that a test asks for as a whole, if it has one."""
+        if not self.names:
+            return None
+        shift = (node.mask & -node.mask).bit_length() - 1
+        width = (node.mask >> shift).bit_length()
+        if node.mask >> shift != (1 << width) - 1:
+            return None
+        return self.names.get(low.Bits(node.word, shift, width, 0, (1 << width) - 1))
+
     def _shifted(self, word: Low, shift: int) -> str:
         return f"{self.value(word, SHIFT)} >> {shift}" if shift else self.value(word, BIT_AND)
 
@@ -129,13 +139,9 @@ class Writer:
         return _wrap(f"{self._shifted(node.word, node.shift)} & {(1 << node.width) - 1}", BIT_AND, level)
 
     def _masked(self, node: low.Masked, operator: str) -> str:
-        shift = (node.mask & -node.mask).bit_length() - 1
-        width = (node.mask >> shift).bit_length()
-        if node.mask >> shift == (1 << width) - 1:
-            # A whole field: by its name where it has one.
-            whole = low.Bits(node.word, shift, width, 0, (1 << width) - 1)
-            if name := self.names.get(whole):
-                return f"{name} {operator} {node.expected >> shift}"
+        if name := self._field_name(node):
+            shift = (node.mask & -node.mask).bit_length() - 1
+            return f"{name} {operator} {node.expected >> shift}"
         return f"{self.value(node.word, BIT_AND)} & {node.mask} {operator} {node.expected}"
 
     def _linear(self, node: low.Linear, level: int) -> str:

@@ -7,7 +7,7 @@ comes after them, so that most range checks, obligations and transition invarian
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,18 +119,18 @@ class Block:
 
 @dataclass(frozen=True)
 class TransitionInvariant:
-    """What is asked of every step that changes something, with the condition under which it is defined."""
+    """What is asked of every step that changes something, and when it is defined; no body: only whether it is."""
 
     number: int
-    body: ir.Expr
+    body: ir.Expr | None
     defined: ir.Expr
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The state word: where each variable lies in it."""
+    """The state word and where each variable lies in it; before there is a state the word is zero."""
 
-    word: low.Name
+    word: Low
     offsets: Mapping[str, int]
     layouts: Mapping[str, Layout]
     width: int
@@ -207,7 +207,9 @@ class Lowering:
             case Number(word) | Boxed(word) | Code(_, word) if low.cost(word) > COSTLY:
                 least, most = knowledge.bounds(word, self.scope.facts)
                 name = low.Name(f"{self.prefix}{hint}", least, most)
-                self.items.append(Assign(name.name, low.Choose(condition, word, low.ZERO) if condition != low.TRUE else word))
+                self.items.append(
+                    Assign(name.name, low.Choose(condition, word, low.ZERO) if condition != low.TRUE else word)
+                )
                 return replace(value, low=name)
             case Truth(word) if low.cost(word) > COSTLY:
                 name = low.Name(f"{self.prefix}{hint}", 0, 1)
@@ -222,9 +224,7 @@ class Lowering:
         return any(not isinstance(item, Assign) and item.test == low.FALSE for item in self.items)
 
 
-def lower_steps(
-    steps: tuple[ir.Step, ...], obligations: tuple[Obligation, ...], scope: Scope, prefix: str
-) -> Lowering:
+def lower_steps(steps: tuple[ir.Step, ...], obligations: tuple[Obligation, ...], scope: Scope, prefix: str) -> Lowering:
     """Guards, assumptions, assertions and local names, with what must be defined before each."""
     work = Lowering(scope, [], prefix)
     place = 0
@@ -334,7 +334,9 @@ def _encoded(naming: Lowering, value: Boxed, layout: Layout, hint: str) -> Code:
 def _checks(invariants: tuple[TransitionInvariant, ...], scope: Scope) -> Iterator[StepCheck]:
     for invariant in invariants:
         defined = scope.truth(invariant.defined)
-        holds = scope.assume(defined).truth(invariant.body) if defined != low.FALSE else low.FALSE
+        holds: Low = low.TRUE
+        if invariant.body is not None and defined != low.FALSE:
+            holds = scope.assume(defined).truth(invariant.body)
         if defined != low.TRUE or holds != low.TRUE:
             yield StepCheck(invariant.number, defined, holds)
 
@@ -428,7 +430,7 @@ def _differs(difference: Low, facts: knowledge.Facts) -> bool:
     return least > 0 or most < 0
 
 
-def _as_difference(change: Change, word: low.Name, facts: knowledge.Facts) -> Low | None:
+def _as_difference(change: Change, word: Low, facts: knowledge.Facts) -> Low | None:
     """What is added to a field to change it, as far as that is simpler than replacing it; None where it is not."""
     old = low.bits(word, change.offset, change.width)
     ones, zeros = knowledge.known_bits(old, facts)
@@ -447,6 +449,3 @@ def _as_difference(change: Change, word: low.Name, facts: knowledge.Facts) -> Lo
             return low.ZERO
         case _:
             return None
-
-
-Checker = Callable[[Low], Low]

@@ -1,0 +1,5 @@
+"""`python -m protocheck`: the command line where the script is not on the path."""
+
+from .cli import main
+
+main()

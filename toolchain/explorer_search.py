@@ -1,0 +1,303 @@
+"""Breadth-first search with a generated program: level by level, first in first out, every state with its parent.
+
+The generated code only raises flags. What was flagged is decided here: a level is finished, so that the shortest trace
+and then the first property in order wins, and the counters are those at the first flag.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ..transpiler.interpreter import Taken, Undefined, holds, steps
+from ..transpiler.packing.layouts import OutsideError
+from ..transpiler.packing.program import Program
+from .results import Budget, Progress
+
+FIRST_CHUNK = 64
+LARGEST_CHUNK = 8192
+CHUNK_SECONDS = 0.05
+"""Chunks of states grow until one takes so long: after each the budget is looked at and progress told."""
+
+PROGRESS_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Violation:
+    """The property, the state that it was flagged in (None: init), and the number of states of the trace.
+
+    For `type_ok` and transition invariants the trace goes one step beyond the state.
+    """
+
+    property: str
+    state: int | None
+    length: int
+
+
+@dataclass(frozen=True)
+class Counters:
+    """How far the search came: at its end, or at the first violation."""
+
+    distinct: int
+    generated: int
+    depth: int
+
+
+@dataclass
+class Search:
+    """A search and, when `run` has returned, what it found.
+
+    `parents` maps every state to the one it was first reached from, in the order in which they were found. `stopped`
+    says why the search did not finish. `reached` maps reachability properties to the first state that satisfies each.
+    """
+
+    program: Program
+    budget: Budget = field(default_factory=Budget)
+    on_progress: Callable[[Progress], None] | None = None
+    cancel: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.perf_counter)
+
+    parents: dict[int, int | None] = field(default_factory=dict)
+    reached: dict[str, int] = field(default_factory=dict)
+    violation: Violation | None = None
+    stopped: str = ""
+    steps_taken: list[int] = field(default_factory=list)
+    changing_nothing: int = 0
+    terminated: int = 0
+    choices: int = 0
+    depth: int = 0
+    at_first_flag: Counters | None = None
+
+    def __post_init__(self) -> None:
+        self.steps_taken = [0] * len(self.program.instance.protocol.actions)
+        self._flagged: dict[int, dict[int, int | None]] = {}  # length → kind → the first state flagged
+        self._chunk = FIRST_CHUNK
+        self._told = self.started
+
+    @property
+    def generated(self) -> int:
+        return self.choices + sum(self.steps_taken) + self.terminated
+
+    @property
+    def counters(self) -> Counters:
+        return self.at_first_flag or Counters(len(self.parents), self.generated, self.depth)
+
+    @property
+    def changing(self) -> int:
+        """Labelled steps that change something."""
+        return sum(self.steps_taken) - self.changing_nothing
+
+    @property
+    def coverage(self) -> Mapping[str, int]:
+        actions = self.program.instance.protocol.actions
+        return {action.name: taken for action, taken in zip(actions, self.steps_taken, strict=True)}
+
+    def run(self) -> None:
+        """Search until everything is seen, something is violated, or the budget is used up."""
+        try:
+            with _without_collector():
+                self._levels()
+        except MemoryError:
+            self.parents = {}
+            self.stopped = "out of memory"
+
+    # ------------------------------------------------------------------------------------------------- levels
+
+    def _levels(self) -> None:
+        level = self._start()
+        while True:
+            self.depth += 1
+            if self.depth in self._flagged:
+                self._decide_with(level)
+                return
+            following = self._expand_level(level)
+            if following is None:
+                return
+            if self.depth in self._flagged:
+                self._decide()
+                return
+            if not following:
+                # A step to a state seen before may violate a transition invariant when no level follows.
+                self.depth += bool(self._flagged)
+                self._decide()
+                return
+            level = following
+
+    def _start(self) -> list[int]:
+        found: list[int] = []
+        self.choices = self.program.initial(found.append, self._flag(1))
+        for state in found:
+            self.parents.setdefault(state, None)
+        level = list(self.parents)
+        self._judge(level, self._flag(1))
+        if self._flagged:
+            self._stop_counters(Counters(len(self.parents), self.choices, 1))
+        return level
+
+    def _expand_level(self, level: list[int]) -> list[int] | None:
+        """The states of the next level; None where the search stops before they are all there."""
+        following: list[int] = []
+        start = 0
+        while start < len(level):
+            chunk = level[start : start + self._chunk]
+            start += len(chunk)
+            before = time.perf_counter()
+            self._expand_chunk(chunk, following)
+            now = time.perf_counter()
+            if now - before < CHUNK_SECONDS / 2:
+                self._chunk = min(LARGEST_CHUNK, self._chunk * 2)
+            elif now - before > CHUNK_SECONDS:
+                self._chunk = max(1, self._chunk // 2)
+            self._tell(now, len(level) - start + len(following))
+            if self._out_of_budget(now):
+                return None
+        return following
+
+    def _expand_chunk(self, chunk: list[int], following: list[int]) -> None:
+        mark = len(following)
+        counts = (list(self.steps_taken), self.changing_nothing, self.terminated)
+        flags = {length: dict(kinds) for length, kinds in self._flagged.items()}
+        self._expand(chunk, following)
+        if self.at_first_flag is None and self._flagged:
+            # Something is wrong in this chunk: once more state by state, to see where it is first.
+            for state in following[mark:]:
+                del self.parents[state]
+            del following[mark:]
+            self.steps_taken, self.changing_nothing, self.terminated = counts
+            self._flagged = flags
+            for state in chunk:
+                distinct, generated = len(self.parents), self.generated
+                mark = len(following)
+                self._expand([state], following)
+                if self.at_first_flag is None and self._flagged:
+                    self._stop_counters(self._within(state, set(following[mark:]), distinct, generated))
+
+    def _expand(self, chunk: list[int], following: list[int]) -> None:
+        mark = len(following)
+        here, beyond = self._flag(self.depth), self._flag(self.depth + 1)
+        order = self.program.order
+
+        def flag(kind: int, state: int | None) -> None:
+            # Flagged in the state itself, or in the step that leads out of it.
+            (here if order[kind] in ("well_defined", "deadlock_free") else beyond)(kind, state)
+
+        taken, same, terminated = self.program.expand(chunk, self.parents, following.append, flag)
+        self.steps_taken = [old + new for old, new in zip(self.steps_taken, taken, strict=True)]
+        self.changing_nothing += same
+        self.terminated += terminated
+        self._judge(following[mark:] if mark else following, beyond)
+
+    def _judge(self, states: list[int], flag: Callable[[int, int | None], None]) -> None:
+        self.program.check(states, flag)
+        for name in self.program.reachables:
+            if name not in self.reached:
+                witness = next(filter(self.program.reaches(name), states), None)
+                if witness is not None:
+                    self.reached[name] = witness
+
+    # ------------------------------------------------------------------------------------------------- verdicts
+
+    def _flag(self, length: int) -> Callable[[int, int | None], None]:
+        def flag(kind: int, state: int | None) -> None:
+            self._flagged.setdefault(length, {}).setdefault(kind, state)
+
+        return flag
+
+    def _stop_counters(self, counters: Counters) -> None:
+        if self.at_first_flag is None:
+            self.at_first_flag = counters
+
+    def _decide_with(self, level: list[int]) -> None:
+        """Decide about traces that end in this level, which expanding it might add to."""
+        flagged = self._flagged[self.depth]
+        type_ok, well_defined = 0, 1
+        if type_ok not in flagged and self.program.looks_ahead:
+            found: dict[int, int | None] = {}
+            self.program.expand(level, self.parents, _ignore, lambda kind, state: found.setdefault(kind, state) and None)
+            if well_defined in found:
+                places = {state: place for place, state in enumerate(level)}
+                both = [state for state in (found[well_defined], flagged.get(well_defined)) if state is not None]
+                flagged[well_defined] = min(both, key=places.__getitem__)
+        self._decide()
+
+    def _decide(self) -> None:
+        flagged = self._flagged.get(self.depth)
+        if flagged:
+            kind = min(flagged)
+            self.violation = Violation(self.program.order[kind], flagged[kind], self.depth)
+
+    def _within(self, state: int, new: set[int], distinct: int, generated: int) -> Counters:
+        """The counters at the step out of a state that is the first to violate something."""
+        flagged = {self.program.order[kind]: origin for kind, origin in self._flagged.get(self.depth, {}).items()}
+        if flagged:
+            return Counters(distinct, generated, self.depth)
+        program, instance = self.program, self.program.instance
+        before = program.decode(state)
+        kinds = set(self._flagged[self.depth + 1])
+        transitions = [
+            item
+            for item in instance.protocol.of_kind("transition_invariant")
+            if program.order.index(item.name) in kinds
+        ]
+        for _, _, outcome in steps(instance, before):
+            if not isinstance(outcome, Taken):
+                continue
+            generated += 1
+            try:
+                after = program.encode(outcome.state)
+            except OutsideError:
+                return Counters(distinct + 1, generated, self.depth + 1)
+            if after in new:
+                new.remove(after)
+                distinct += 1
+                flags: list[int] = []
+                program.check([after], lambda kind, _, flags=flags: flags.append(kind))  # type: ignore[misc]
+                if flags:
+                    break
+            try:
+                if after != state and not all(holds(instance, item.body, before, outcome.state) for item in transitions):
+                    break
+            except Undefined:
+                break
+        return Counters(distinct, generated, self.depth + 1)
+
+    # --------------------------------------------------------------------------------------------------- budget
+
+    def _out_of_budget(self, now: float) -> bool:
+        if self._flagged:
+            return False  # the level is finished: what was found is told
+        limits = self.budget
+        if limits.max_states is not None and len(self.parents) > limits.max_states:
+            self.stopped = f"more than {limits.max_states} states"
+        elif limits.timeout is not None and now - self.started > limits.timeout:
+            self.stopped = f"not finished within {limits.timeout:g} seconds"
+        elif self.cancel.is_set():
+            self.stopped = "cancelled"
+        return bool(self.stopped)
+
+    def _tell(self, now: float, queue: int) -> None:
+        if self.on_progress is not None and now - self._told >= PROGRESS_SECONDS:
+            self._told = now
+            self.on_progress(
+                Progress("explorer", len(self.parents), self.generated, self.depth, queue, now - self.started)
+            )
+
+
+def _ignore(_: int) -> None:
+    pass
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Without the cyclic garbage collector: a search makes no cycles, and walking its states costs much."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,398 @@
+"""The engine that asks the real TLC, and believes only what it can check.
+
+Safety comes first, in one run; where it holds, each liveness property in a run of its own, because TLC does not say
+which of several is violated. A counter-example is decoded, replayed by the interpreter, which recovers the arguments
+that TLC leaves out, and must violate what it names; anything else is `invalid`.
+
+TLC stops at the first violation it meets, which need not be the one that is reported here (the shortest trace, then the
+order of properties): a deadlock shows one level later than a bad state. What could still come first is then asked in
+further runs, bounded in depth.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..transpiler.diagnostics import CompileError
+from ..transpiler.interpreter import IllDefined, initial_states
+from ..transpiler.reference import reference_check
+from ..transpiler.tla import build_module
+from ..transpiler.tla_config import Config
+from ..transpiler.tla_names import STEPS_WELL_DEFINED, TERMINATED, TYPE_OK, WELL_DEFINED
+from .generate import bounded_module, config_text, liveness_config, module_text, reachability_config, safety_config
+from .replay import ReplayError, replay, shows, violates
+from .results import CheckJob, EngineResult, Progress, State, Stats, Status, Trace, TraceStep
+from .tlc import Toolchain, find_toolchain
+from .tlc.driver import TlcJob, TlcRun, run_tlc
+from .tlc.stats import TlcProgress
+from .tlc_decode import DecodeError, Decoder
+
+# How many states the interpreter looks at to see that TLC's first violation is the one to report. Beyond that a second
+# run of TLC is cheaper.
+_INTERPRETED_STATES = 200
+
+_BUDGETS = frozenset({"incomplete", "out_of_memory"})
+
+
+class _Doubt(Exception):
+    """A run that says nothing, or nothing that can be believed."""
+
+    def __init__(self, status: Literal["invalid", "inconclusive"], reason: str) -> None:
+        super().__init__(reason)
+        self.status: Status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A violation by name, with its trace."""
+
+    name: str
+    trace: Trace
+
+
+class TlcEngine:
+    """TLC behind the interface of engines.
+
+    With `canonical` the violation reported is the same that the other engines report, at the cost of a second run where
+    TLC may have met another one first; without it TLC's own first one is. `coverage` counts the steps of each action.
+    """
+
+    name = "tlc"
+
+    def __init__(self, toolchain: Toolchain | None = None, *, canonical: bool = True, coverage: bool = True) -> None:
+        self._toolchain = toolchain or find_toolchain(archive="use")
+        self._own_toolchain = toolchain is None
+        self._canonical = canonical
+        self._coverage = coverage
+        self._lock = threading.Lock()
+        self._checks = 0
+
+    @property
+    def version(self) -> str:
+        return self._toolchain.jar.version.short if self._toolchain.jar.version else "unknown"
+
+    def check(self, job: CheckJob) -> EngineResult:
+        """The answer about one instance. Raises `ToolError` where Java or TLC cannot be used."""
+        return _Check(self, job, self._prepared(job)).run()
+
+    def _prepared(self, job: CheckJob) -> Toolchain:
+        """The tools; from the second check on with the archive that halves the start-up, made where it is missing."""
+        with self._lock:
+            self._checks += 1
+            if self._checks == 2 and self._own_toolchain and self._toolchain.archive is None:
+                self._toolchain = find_toolchain(archive="build", cancel=job.cancel)
+            return self._toolchain
+
+
+class _Check:
+    """One check: the runs it takes, and what came of them."""
+
+    def __init__(self, engine: TlcEngine, job: CheckJob, toolchain: Toolchain) -> None:
+        self.engine = engine
+        self.job = job
+        self.toolchain = toolchain
+        self.instance = job.instance
+        self.protocol = job.instance.protocol
+        self.started = time.monotonic()
+        self.evaluated: list[str] = []
+        self.stats: Stats | None = None
+        self.coverage: Mapping[str, int] = {}
+
+    def run(self) -> EngineResult:
+        try:
+            self.module = build_module(self.protocol, self.instance.constants)
+            self.decoder = Decoder.of(self.module, {item.name: item.type for item in self.protocol.variables})
+            self.actions = {self.module.names["action", action.name]: action.name for action in self.protocol.actions}
+            found = self.safety()
+            if found is None:
+                found = self.liveness()
+            if found is not None:
+                return self.result("violated", found.name, found.trace)
+            missing = self.unreached()
+            return self.result("violated", missing) if missing is not None else self.result("holds")
+        except _Doubt as doubt:
+            return self.result(doubt.status, reason=doubt.reason)
+        except CompileError as error:
+            return self.result("invalid", reason=str(error))
+
+    def result(
+        self, status: Status, violated: str | None = None, trace: Trace | None = None, reason: str = ""
+    ) -> EngineResult:
+        return EngineResult(
+            engine=self.engine.name,
+            version=self.engine.version,
+            status=status,
+            evaluated=tuple(self.evaluated),
+            violated=violated,
+            trace=trace,
+            stats=self.stats,
+            coverage=self.coverage,
+            reason=reason,
+        )
+
+    def selected(self, name: str) -> bool:
+        return self.job.properties is None or name in self.job.properties
+
+    # ---------------------------------------------------------------------------------------------------- safety
+
+    def safety(self) -> _Found | None:
+        """The run that checks everything but liveness; the violation to report, or None where it finished without."""
+        module = self.module
+        invariants = {name: text for name, text in module.invariants.items() if self.selected(name)}
+        transitions = {name: text for name, text in module.transitions.items() if self.selected(name)}
+        whole = safety_config(module)
+        steps = [STEPS_WELL_DEFINED] if module.steps_well_defined else []
+        config = replace(
+            whole,
+            invariants=(TYPE_OK, WELL_DEFINED, *invariants.values()),
+            properties=(*steps, *transitions.values()),
+        )
+        deadlock = self.selected("deadlock_free")
+        run = self.tlc(config, deadlock=deadlock, workers=self.job.workers, coverage=self.engine._coverage, counts=True)
+        if run.outcome.is_violation and self.job.workers > 1:
+            # Only one worker finds a shortest trace, and always the same.
+            run = self.tlc(config, deadlock=deadlock, coverage=self.engine._coverage, counts=True)
+        order = ("type_ok", "well_defined", *invariants, *transitions, *(["deadlock_free"] if deadlock else []))
+        found = self.violation(run)
+        if found is None:
+            self.evaluated += order
+            return None
+        self.evaluated += order
+        return self.first_of(found, config, order)
+
+    def violation(self, run: TlcRun) -> _Found | None:
+        """What a safety run found; None where it finished without a violation."""
+        outcome = run.outcome
+        match outcome.kind:
+            case "no_error":
+                return None
+            case "no_initial_state":
+                raise _Doubt("invalid", "there is no initial state, so that everything would hold of nothing")
+            case "assumption_false":
+                return self.ill_defined_init(run)
+            case "invariant" | "action_property" | "deadlock":
+                return self.counterexample(run, self.violated(run))
+            case _:
+                raise self.doubt(run)
+
+    def violated(self, run: TlcRun) -> str:
+        """The property that a run names, as the protocol calls it."""
+        if run.outcome.kind == "deadlock":
+            return "deadlock_free"
+        module = self.module
+        known = {TYPE_OK: "type_ok", WELL_DEFINED: "well_defined", STEPS_WELL_DEFINED: "well_defined"}
+        for names in (module.invariants, module.transitions):
+            known |= {text: name for name, text in names.items()}
+        if run.outcome.violated not in known:
+            raise _Doubt("invalid", f"TLC names a property that is none of the protocol's: {run.outcome.violated}")
+        return known[run.outcome.violated]
+
+    def ill_defined_init(self, run: TlcRun) -> _Found:
+        """An ASSUME failed. If that is because a choice of init has no value, there is no state yet to show."""
+        for arguments, outcome in initial_states(self.instance):
+            if isinstance(outcome, IllDefined):
+                return _Found("well_defined", Trace((TraceStep(None, arguments, {}),)))
+        raise self.doubt(run)
+
+    def first_of(self, found: _Found, config: Config, order: Sequence[str]) -> _Found:
+        """The violation to report: that of the shortest trace, among equally long ones the first in order."""
+        if not self.engine._canonical:
+            return found
+        small = reference_check(self.instance, frozenset(order), max_states=_INTERPRETED_STATES)
+        if small.status == "violated" and (small.violated, len(small.trace)) == (found.name, len(found.trace.steps)):
+            return found
+        while (better := self.better(found, config, order)) is not None:
+            found = better
+        return found
+
+    def better(self, found: _Found, config: Config, order: Sequence[str]) -> _Found | None:
+        """A violation that comes before the one found: asked of TLC alone, as deep as the one found."""
+        length = len(found.trace.steps)
+        before = set(order[: order.index(found.name)])
+        module = self.module
+        texts = {"type_ok": TYPE_OK, "well_defined": WELL_DEFINED, **module.invariants, **module.transitions}
+        wanted = {text for name, text in texts.items() if name in before}
+        deadlock = "deadlock_free" in order and found.name != "deadlock_free"
+        steps = {STEPS_WELL_DEFINED} if found.name != "well_defined" or length > 1 else set()
+        narrowed = replace(
+            config,
+            invariants=tuple(text for text in config.invariants if text in wanted or text == TYPE_OK),
+            properties=tuple(text for text in config.properties if text in wanted or text in steps),
+        )
+        if not deadlock and not narrowed.properties and narrowed.invariants == (TYPE_OK,) and found.name == "type_ok":
+            return None
+        run = self.tlc(narrowed, deadlock=deadlock, depth=length)
+        other = self.violation(run)
+        if other is None:
+            return None
+        key, known = self.key(other, order), self.key(found, order)
+        return other if key < known else None
+
+    @staticmethod
+    def key(found: _Found, order: Sequence[str]) -> tuple[int, int]:
+        return len(found.trace.steps), order.index(found.name)
+
+    # -------------------------------------------------------------------------------- liveness and reachability
+
+    def liveness(self) -> _Found | None:
+        """Each liveness property in a run of its own."""
+        for name in self.module.liveness:
+            if self.selected(name):
+                run = self.tlc(liveness_config(self.module, name), deadlock=False)
+                if run.outcome.kind == "liveness":
+                    self.evaluated.append(name)
+                    return self.counterexample(run, name)
+                if run.outcome.kind != "no_error":
+                    raise self.doubt(run)
+                self.evaluated.append(name)
+        return None
+
+    def unreached(self) -> str | None:
+        """The first of the reachability properties asked for that no state satisfies."""
+        for name in self.module.reachable:
+            if self.job.properties is None or name not in self.job.properties:
+                continue
+            run = self.tlc(reachability_config(self.module, name), deadlock=False)
+            if run.outcome.kind == "no_error":
+                self.evaluated.append(name)
+                return name
+            if run.outcome.kind != "invariant" or run.outcome.violated != self.module.reachable[name]:
+                raise self.doubt(run)
+            trace = self.replayed(run)
+            if not shows(self.instance, trace, name):
+                raise _Doubt("invalid", f"TLC's witness of {name} does not show it")
+            self.evaluated.append(name)
+        return None
+
+    # -------------------------------------------------------------------------------------------------- one run
+
+    def tlc(
+        self,
+        config: Config,
+        *,
+        deadlock: bool,
+        workers: int = 1,
+        coverage: bool = False,
+        counts: bool = False,
+        depth: int | None = None,
+    ) -> TlcRun:
+        """Run TLC on this instance; with `counts` what it counted is kept as the result's."""
+        name, files = self.module.name, {f"{self.module.name}.tla": module_text(self.module)}
+        if depth is not None:
+            name, text, constraint = bounded_module(self.module, depth)
+            files[f"{name}.tla"] = text
+            config = replace(config, constraint=constraint)
+        files[f"{name}.cfg"] = config_text(config)
+        stop = _Stop(self.job.cancel)
+        run = run_tlc(
+            TlcJob(
+                files,
+                name,
+                f"{name}.cfg",
+                workers=workers,
+                check_deadlock=deadlock,
+                coverage=coverage,
+                timeout=self.remaining(),
+            ),
+            self.toolchain,
+            progress=lambda shown: self.progress(shown, stop),
+            cancel=stop,
+        )
+        if counts:
+            self.count(run)
+        if stop.reason:
+            raise _Doubt("inconclusive", stop.reason)
+        return run
+
+    def remaining(self) -> float | None:
+        limit = self.job.budget.timeout
+        if limit is None:
+            return None
+        left = self.started + limit - time.monotonic()
+        if left <= 0:
+            raise _Doubt("inconclusive", f"the time of {limit:g} s is up")
+        return left
+
+    def progress(self, shown: TlcProgress, stop: _Stop) -> None:
+        """Pass on a sign of life; end the run where it has found more states than allowed."""
+        limit = self.job.budget.max_states
+        if limit is not None and shown.distinct is not None and shown.distinct > limit and shown.queue != 0:
+            stop.end(f"more than {limit:,} states")
+        if self.job.on_progress is not None:
+            self.job.on_progress(
+                Progress(
+                    engine=self.engine.name,
+                    distinct=shown.distinct or 0,
+                    generated=shown.generated or 0,
+                    depth=shown.depth or 0,
+                    queue=shown.queue or 0,
+                    seconds=time.monotonic() - self.started,
+                )
+            )
+
+    def count(self, run: TlcRun) -> None:
+        counted = run.outcome.stats
+        depth = counted.depth if counted.depth is not None else len(run.outcome.states)
+        self.stats = Stats(
+            distinct=counted.distinct or 0,
+            generated=counted.generated or 0,
+            depth=depth,
+            seconds=run.search_seconds or 0.0,
+            wall_seconds=run.wall_seconds,
+        )
+        taken = {
+            self.actions[text]: item.generated for text, item in run.outcome.coverage.items() if text in self.actions
+        }
+        self.coverage = {action.name: taken.get(action.name, 0) for action in self.protocol.actions} if taken else {}
+
+    def doubt(self, run: TlcRun) -> _Doubt:
+        kept = f" (the run is kept in {run.workspace})" if run.workspace is not None else ""
+        status: Literal["invalid", "inconclusive"] = "inconclusive" if run.outcome.kind in _BUDGETS else "invalid"
+        return _Doubt(status, f"{run.outcome.message}{kept}")
+
+    # -------------------------------------------------------------------------------------------------- traces
+
+    def counterexample(self, run: TlcRun, name: str) -> _Found:
+        """TLC's counter-example, if it replays and violates what it names."""
+        trace = self.replayed(run)
+        if run.outcome.violated == STEPS_WELL_DEFINED:
+            # The step that a transition invariant has no value of is not taken: the trace ends before it.
+            trace = Trace(trace.steps[:-1])
+        if not violates(self.instance, trace, name):
+            raise _Doubt("invalid", f"TLC's counter-example does not violate {name}, which it is said to violate")
+        return _Found(name, trace)
+
+    def replayed(self, run: TlcRun) -> Trace:
+        printed = run.outcome.trace
+        actions: list[str | None] = []
+        for item in printed.states:
+            if item.action is not None and item.action != TERMINATED and item.action not in self.actions:
+                raise _Doubt("invalid", f"TLC names an action that is none of the protocol's: {item.action}")
+            actions.append(self.actions.get(item.action or ""))
+        try:
+            states: list[State] = [self.decoder.state(item.values) for item in printed.states]
+            loop_to = None if printed.back_to is None else printed.back_to - 1
+            return replay(self.instance, states, actions, loop_to=loop_to, stuttering=printed.stuttering)
+        except (DecodeError, ReplayError) as error:
+            raise _Doubt("invalid", f"TLC's counter-example is not one of the protocol's: {error}") from error
+
+
+class _Stop(threading.Event):
+    """Set when the whole check is cancelled, or when this run has to end for a reason of its own."""
+
+    def __init__(self, cancel: threading.Event) -> None:
+        super().__init__()
+        self._cancel = cancel
+        self.reason = ""
+
+    def end(self, reason: str) -> None:
+        self.reason = reason
+        self.set()
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._cancel.is_set()

@@ -1,0 +1,252 @@
+"""Blocks → the text of the generated functions.
+
+What every function has in common (its loop over states, its counters) is laid out by the template; here are the bodies
+of the loops, as lines with their indentation.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from . import facts as knowledge
+from . import low
+from .grouping import Group, Member, grouped
+from .low import Low
+from .render import Writer
+from .steps import Assign, Block, Oblige
+
+INDENT = "    "
+
+
+@dataclass
+class Page:
+    """Lines in the making."""
+
+    writer: Writer
+    origin: str = "s"
+    """The state that a violation is reported for."""
+    lines: list[str] = field(default_factory=list)
+    depth: int = 0
+
+    def line(self, text: str) -> None:
+        """One more line at the present depth."""
+        self.lines.append(INDENT * self.depth + text)
+
+    def test(self, test: Low) -> str:
+        """The text of a test."""
+        return self.writer.test(test)
+
+
+Sink = Callable[[Page, Block], None]
+"""Writes what becomes of a block's successor, where the block is taken."""
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The numbers under which the generated code reports violations."""
+
+    type_ok: int
+    well_defined: int
+    deadlock: int
+
+
+# -------------------------------------------------------------------------------------------------- whole bodies
+
+
+def without_names(body: Callable[[Page], None], origin: str = "s") -> list[str]:
+    """The lines of a body."""
+    page = Page(Writer(), origin)
+    body(page)
+    return page.lines
+
+
+def with_names(body: Callable[[Page], None], names: Callable[[low.Bits], str]) -> list[str]:
+    """The lines of a body, after those that name the fields of the state that it reads more than once."""
+    draft = Page(Writer())
+    body(draft)
+    wanted = [node for node, times in draft.writer.wanted.items() if times > 1 and isinstance(node, low.Bits)]
+    wanted.sort(key=lambda node: (node.shift, node.width))
+    # A name is computed for every state, so that tests of single bits are not worth one.
+    named = {node: names(node) for node in wanted if node.width > 1}
+    page = Page(Writer(named))
+    for node, name in named.items():
+        page.line(f"{name} = {Writer().value(node)}")
+    body(page)
+    return page.lines
+
+
+def write_blocks(page: Page, blocks: Sequence[Block], sink: Sink, kinds: Kinds | None, count: bool, live: bool) -> None:
+    """Every block in order; `count` says whether steps are counted, `live` whether any of them is noted."""
+    for _, of_action in itertools.groupby(blocks, key=lambda block: (block.action, block.guard is None)):
+        run = list(of_action)
+        if run[0].guard is None:
+            for block in run:
+                _write_single(page, block, sink, kinds, count, live)
+        else:
+            _write_members(page, grouped(run), sink, count, live)
+
+
+def _write_members(page: Page, members: Sequence[Group | Member], sink: Sink, count: bool, live: bool) -> None:
+    # What is taken wherever this suite runs is counted at once.
+    certain = Counter(
+        member.block.action for member in members if isinstance(member, Member) and member.test == low.TRUE
+    )
+    start = len(page.lines)
+    for action, times in certain.items():
+        _note(page, action, times, count, live)
+    for member in members:
+        if member.test == low.FALSE:
+            continue
+        if isinstance(member, Group):
+            page.line(f"if {page.test(member.test)}:")
+            page.depth += 1
+            _write_members(page, member.members, sink, count, live)
+            page.depth -= 1
+        elif member.test == low.TRUE:
+            sink(page, member.block)
+        else:
+            page.line(f"if {page.test(member.test)}:")
+            page.depth += 1
+            _note(page, member.block.action, 1, count, live)
+            sink(page, member.block)
+            page.depth -= 1
+    if len(page.lines) == start:
+        page.line("pass")
+
+
+def _note(page: Page, action: int, times: int, count: bool, live: bool) -> None:
+    if count:
+        page.line(f"n{action} += {times}")
+    if live:
+        page.line("live = 1")
+
+
+def _write_single(page: Page, block: Block, sink: Sink, kinds: Kinds | None, count: bool, live: bool) -> None:
+    """A block with loops, obligations or names of its own."""
+    depth = page.depth
+    for loop in block.loops:
+        page.line(f"for {loop.name} in {loop.iterable}:")
+        page.depth += 1
+    for item in block.items:
+        match item:
+            case Assign(name, word):
+                page.line(f"{name} = {page.writer.value(word)}")
+            case Oblige(test):
+                page.line(f"if not ({page.test(test)}):")
+                page.line(INDENT + (f"flag({kinds.well_defined}, {page.origin})" if kinds is not None else "pass"))
+                page.line("else:")
+                page.depth += 1
+            case _:
+                page.line(f"if {page.test(item.test)}:")
+                page.depth += 1
+    _note(page, block.action, 1, count, live)
+    sink(page, block)
+    page.depth = depth
+
+
+# ------------------------------------------------------------------------------------------------------- sinks
+
+
+def search_sink(kinds: Kinds) -> Sink:
+    """A successor is checked, and kept where it is new."""
+
+    def write(page: Page, block: Block) -> None:
+        effect = block.effect
+        depth = page.depth
+        _open_effect(page, block, f"flag({kinds.type_ok}, s)")
+        if effect.changing is False:
+            page.line("same += 1")
+            page.depth = depth
+            return
+        page.line(f"t = {page.writer.value(effect.successor)}")
+        keyword = "if"
+        if effect.changing is None:
+            page.line("if t == s:")
+            page.line(INDENT + "same += 1")
+            keyword = "elif"
+        if effect.checks:
+            if effect.changing is None:
+                page.line("else:")
+                page.depth += 1
+            for check in effect.checks:
+                _write_check(page, check.number, check.defined, check.holds, kinds)
+            keyword = "if"
+        page.line(f"{keyword} t not in seen:")
+        page.line(INDENT + "seen[t] = s")
+        page.line(INDENT + "append(t)")
+        page.depth = depth
+
+    return write
+
+
+def initial_sink(kinds: Kinds) -> Sink:
+    """An initial state is handed on; one outside its domains only counts."""
+
+    def write(page: Page, block: Block) -> None:
+        depth = page.depth
+        _open_effect(page, block, f"flag({kinds.type_ok}, None)")
+        page.line(f"append({page.writer.value(block.effect.successor)})")
+        page.depth = depth
+
+    return write
+
+
+def edge_sink(labels: dict[int, int]) -> Sink:
+    """Every step is handed on with the number of its block (by identity) and the codes that its loops are at."""
+
+    def write(page: Page, block: Block) -> None:
+        depth = page.depth
+        _open_effect(page, block, "pass")
+        codes = "".join(f"{loop.name}, " for loop in block.loops)
+        page.line(f"edge({labels[id(block)]}, ({codes}), {page.writer.value(block.effect.successor)})")
+        page.depth = depth
+
+    return write
+
+
+def _open_effect(page: Page, block: Block, otherwise: str) -> None:
+    """Names, and the test that the new state lies in its domains; what follows stands where it does."""
+    effect = block.effect
+    for assign in effect.assigns:
+        page.line(f"{assign.name} = {page.writer.value(assign.word)}")
+    if effect.fits != low.TRUE:
+        page.line(f"if not ({page.test(effect.fits)}):")
+        page.line(INDENT + otherwise)
+        page.line("else:")
+        page.depth += 1
+
+
+def _write_check(page: Page, number: int, defined: Low, holds: Low, kinds: Kinds) -> None:
+    keyword = "if"
+    if defined != low.TRUE:
+        page.line(f"if not ({page.test(defined)}):")
+        page.line(INDENT + f"flag({kinds.well_defined}, s)")
+        keyword = "elif"
+    if holds != low.TRUE:
+        page.line(f"{keyword} {page.test(low.negate(holds))}:")
+        page.line(INDENT + f"flag({number}, s)")
+
+
+def write_property(page: Page, number: int, defined: Low, holds: Low, kinds: Kinds) -> None:
+    """A test of a state: reported where it is undefined, and where it is false."""
+    _write_check(page, number, defined, holds, kinds)
+
+
+# ----------------------------------------------------------------------------------------------------- deadlock
+
+
+def never_deadlocks(blocks: Iterable[Block]) -> bool:
+    """Whether some block is certain to be enabled in every state, as far as the guards themselves tell."""
+    facts = knowledge.NOTHING
+    for block in blocks:
+        guard = block.guard
+        if guard is None:
+            continue
+        if knowledge.decide(guard, facts) == low.TRUE:
+            return True
+        # The later ones are asked only about the states where none of those before is enabled.
+        facts = knowledge.assume(low.negate(guard), facts)
+    return False

@@ -1,0 +1,314 @@
+"""An instance → a generated Python module that searches its states, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from .. import ir
+from ..definedness import action_obligations, init_obligations, property_obligations
+from ..instance import Instance
+from . import emit, expressions, layouts, low
+from .builder import Builder
+from .layouts import Layout
+from .low import Low
+from .scope import Scope, needs_of
+from .steps import (
+    Block,
+    Frame,
+    Known,
+    Loop,
+    TransitionInvariant,
+    argument_tuples,
+    lower_action,
+    lower_effect,
+    lower_steps,
+)
+from .values import Value, field_of
+
+TRUE = ir.Literal(value=True, type=expressions.types.BOOL)
+
+Flag = Callable[[int, int | None], None]
+"""Called by generated code with the kind of a violation (its place in `Program.order`) and the state at hand."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """The generated module of one instance and how to read its states.
+
+    `order` names the safety properties in the order in which violations of equal length are reported; a kind is a
+    place in it. `looks_ahead` says whether expanding a state may violate `well_defined` in that state.
+    """
+
+    instance: Instance
+    frame: Frame
+    order: tuple[str, ...]
+    looks_ahead: bool
+    reachables: tuple[str, ...]
+    text: str
+    globals: Mapping[str, Any]
+    blocks: tuple[Block, ...]
+
+    def decode(self, state: int) -> dict[str, Any]:
+        """The values of the variables in a state."""
+        found = {}
+        for name, layout in self.frame.layouts.items():
+            code = state >> self.frame.offsets[name] & ((1 << layout.bits) - 1)
+            found[name] = layouts.decode(layout, code)
+        return found
+
+    def encode(self, state: Mapping[str, Any]) -> int:
+        """The state with these values; raises `layouts.OutsideError` where one lies outside its domain."""
+        return sum(
+            layouts.encode(layout, state[name]) << self.frame.offsets[name]
+            for name, layout in self.frame.layouts.items()
+        )
+
+    @cached_property
+    def initial(self) -> Callable[[Callable[[int], None], Flag], int]:
+        """`initial(append, flag)` hands on every initial state and returns how many choices init has."""
+        return self.globals["initial"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def expand(self) -> Callable[..., tuple[tuple[int, ...], int, int]]:
+        """`expand(states, seen, append, flag)` → steps of each action, steps that change nothing, terminal states.
+
+        Successors that `seen` lacks are entered there with their parent, and appended.
+        """
+        return self.globals["expand"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def check(self) -> Callable[[list[int], Flag], None]:
+        """`check(states, flag)` evaluates the invariants."""
+        return self.globals["check"]  # type: ignore[no-any-return]
+
+    def reaches(self, name: str) -> Callable[[int], bool]:
+        """A test of one state: does it satisfy the reachability property?"""
+        return self.globals[f"reaches_{name}"]  # type: ignore[no-any-return]
+
+
+def compile_program(instance: Instance, properties: frozenset[str] | None = None) -> Program:
+    """The program that evaluates the named safety properties (None: all), and the reachability properties named."""
+    return _Assembly(instance, properties).program()
+
+
+class _Assembly:
+    """The parts of a program in the making."""
+
+    def __init__(self, instance: Instance, properties: frozenset[str] | None) -> None:
+        self.instance = instance
+        self.properties = properties
+        protocol = instance.protocol
+        self.protocol = protocol
+        self.builder = Builder(instance)
+        self.frame = _frame(instance, self.builder)
+        self.needs = needs_of(protocol)
+        variables = {
+            name: field_of(self.builder, layout, self.frame.word, self.frame.offsets[name])
+            for name, layout in self.frame.layouts.items()
+        }
+        self.scope = self.scope_of(variables)
+        self.defined = {item.property.name: item.condition for item in property_obligations(protocol)}
+        invariants = [item.name for item in protocol.of_kind("invariant")]
+        transitions = [item.name for item in protocol.of_kind("transition_invariant")]
+        self.order = ("type_ok", "well_defined", *invariants, *transitions, "deadlock_free")
+        self.kinds = emit.Kinds(0, 1, len(self.order) - 1)
+        self.reachables = tuple(item for item in protocol.of_kind("reachable") if self.named(item.name))
+
+    def selected(self, name: str) -> bool:
+        return self.properties is None or name in self.properties
+
+    def named(self, name: str) -> bool:
+        return self.properties is not None and name in self.properties
+
+    def scope_of(self, variables: Mapping[str, Value]) -> Scope:
+        return Scope(self.builder, expressions.lower, self.needs, variables, {})
+
+    def program(self) -> Program:
+        blocks = tuple(self.blocks())
+        initial = self.initial_lines()
+        expand = self.expand_lines(blocks)
+        check = self.check_lines()
+        predicates = [
+            (f"reaches_{item.name}", emit.without_names(_returning(self.guarded(item)))) for item in self.reachables
+        ]
+        counts = [f"n{number}" for number in range(len(self.protocol.actions))]
+        text = _template().render(
+            title=self.protocol.name + (f" without {self.protocol.dropped}" if self.protocol.dropped else ""),
+            frame=_describe(self.frame),
+            tables=[(name, _tuple_text(values)) for values, name in self.builder.tables.items()],
+            counters=" = ".join([*(counts or ["n0"]), "same", "terminated"]) + " = 0",
+            counted=_tuple_text(counts),
+            initial=initial,
+            expand=expand,
+            check=check,
+            predicates=predicates,
+            edges=(),
+        )
+        return Program(
+            instance=self.instance,
+            frame=self.frame,
+            order=self.order,
+            looks_ahead=any(_may_be_undefined(block) for block in blocks),
+            reachables=tuple(item.name for item in self.reachables),
+            text=text,
+            globals=_execute(text, self.protocol.name, self.builder.functions),
+            blocks=blocks,
+        )
+
+    def blocks(self) -> Iterator[Block]:
+        invariants = tuple(self.transition_invariants())
+        for number, action in enumerate(self.protocol.actions):
+            obligations = action_obligations(action, self.protocol)
+            yield from lower_action(number, action, obligations, self.scope, self.frame, invariants)
+
+    def transition_invariants(self) -> Iterator[TransitionInvariant]:
+        for item in self.protocol.of_kind("transition_invariant"):
+            defined = self.defined.get(item.name, TRUE)
+            if self.selected(item.name):
+                yield TransitionInvariant(self.order.index(item.name), item.body, defined)
+            elif self.selected("well_defined") and defined != TRUE:
+                yield TransitionInvariant(self.order.index(item.name), None, defined)
+
+    def initial_lines(self) -> list[str]:
+        init = self.protocol.init
+        frame = Frame(low.ZERO, self.frame.offsets, self.frame.layouts, self.frame.width)
+        # Init reads no variable; what it does not assign keeps the value of its declaration.
+        given = {item.name: item.initial for item in self.protocol.variables if item.initial is not None}
+        assigned = {update.variable for update in init.updates}
+        declared = tuple(ir.Update(variable=name, value=value) for name, value in given.items() if name not in assigned)
+        obligations = init_obligations(self.protocol)
+        blocks = []
+        for place, (arguments, values) in enumerate(argument_tuples("", init.parameters, self.builder)):
+            scope = Scope(self.builder, expressions.lower, self.needs, {}, values)
+            work = lower_steps(init.steps, obligations, scope, f"init_{place}_")
+            effect = lower_effect((*declared, *init.updates), work, frame, ())
+            blocks.append(Block(0, arguments, tuple(work.items), effect))
+
+        def body(page: emit.Page) -> None:
+            emit.write_blocks(page, blocks, emit.initial_sink(self.kinds), self.kinds, count=True, live=False)
+
+        return emit.without_names(body, origin="None")
+
+    def expand_lines(self, blocks: tuple[Block, ...]) -> list[str]:
+        watched = self.selected("deadlock_free") and not emit.never_deadlocks(blocks)
+        terminals = [self.guarded(item) for item in self.protocol.of_kind("terminal")]
+        terminal = low.either(*terminals)
+
+        def body(page: emit.Page) -> None:
+            if watched:
+                page.line("live = 0")
+            emit.write_blocks(page, blocks, emit.search_sink(self.kinds), self.kinds, count=True, live=watched)
+            keyword = "if"
+            if terminal != low.FALSE:
+                page.line(f"if {page.test(terminal)}:")
+                page.line(emit.INDENT + "terminated += 1")
+                keyword = "elif"
+            if watched:
+                page.line(f"{keyword} not live:")
+                page.line(emit.INDENT + f"flag({self.kinds.deadlock}, s)")
+            if not page.lines:
+                page.line("pass")
+
+        return emit.with_names(body, self.field_name)
+
+    def check_lines(self) -> list[str]:
+        """Invariants, and whether every other property of a state is defined there."""
+        tests: list[tuple[int, Low, Low]] = []
+        for item in self.protocol.properties:
+            if item.kind == "transition_invariant":
+                continue
+            invariant = item.kind == "invariant" and self.selected(item.name)
+            defined = self.defined.get(item.name, TRUE)
+            evaluated = (
+                invariant or item.kind == "terminal" or self.selected(item.name) or self.selected("well_defined")
+            )
+            if not evaluated or (defined == TRUE and not invariant):
+                continue
+            test = self.scope.truth(defined)
+            holds = self.scope.assume(test).truth(item.body) if invariant and test != low.FALSE else low.TRUE
+            if test != low.TRUE or holds != low.TRUE:
+                tests.append((self.order.index(item.name) if invariant else self.kinds.well_defined, test, holds))
+
+        def body(page: emit.Page) -> None:
+            for number, defined, holds in tests:
+                emit.write_property(page, number, defined, holds, self.kinds)
+
+        return emit.with_names(body, self.field_name)
+
+    def guarded(self, item: ir.Property) -> Low:
+        """A property of a state, false where it is undefined."""
+        defined = self.scope.truth(self.defined.get(item.name, TRUE))
+        if defined == low.FALSE:
+            return low.FALSE
+        return low.both(defined, self.scope.assume(defined).truth(item.body))
+
+    def field_name(self, field: low.Bits) -> str:
+        """A name for a field of the state, after the variable that it belongs to."""
+        for name, offset in self.frame.offsets.items():
+            if offset <= field.shift < offset + self.frame.layouts[name].bits:
+                whole = field.shift == offset and field.width == self.frame.layouts[name].bits
+                return f"v_{name}" if whole else f"v_{name}_{field.shift - offset}_{field.width}"
+        return f"v_{field.shift}_{field.width}"
+
+
+def _returning(test: Low) -> Callable[[emit.Page], None]:
+    def body(page: emit.Page) -> None:
+        page.line(f"return {page.test(test)}")
+
+    return body
+
+
+def _may_be_undefined(block: Block) -> bool:
+    obliged = any(isinstance(item, emit.Oblige) for item in block.items)
+    return obliged or any(check.defined != low.TRUE for check in block.effect.checks)
+
+
+def _frame(instance: Instance, builder: Builder) -> Frame:
+    found: dict[str, Layout] = {}
+    offsets: dict[str, int] = {}
+    width = 0
+    for name, domain in instance.variables.items():
+        found[name] = layouts.layout_of(domain, builder.interned)
+        offsets[name] = width
+        width += found[name].bits
+    return Frame(low.Name("s", 0, (1 << width) - 1), offsets, found, width)
+
+
+def _describe(frame: Frame) -> list[str]:
+    lines = []
+    for name, layout in frame.layouts.items():
+        first, last = frame.offsets[name], frame.offsets[name] + layout.bits - 1
+        where = f"bits {first}..{last}" if last > first else f"bit {first}" if last == first else "no bits"
+        lines.append(f"{name}: {where}, {layouts.domain_of(layout)}")
+    return lines
+
+
+def _tuple_text(values: Iterable[int | str]) -> str:
+    values = list(values)
+    return f"({', '.join(map(str, values))}{',' if len(values) == 1 else ''})"
+
+
+@cache
+def _template() -> Any:
+    # Imported here: whoever only looks at a protocol need not pay for the template engine.
+    from importlib.resources import files
+
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False
+    )
+    source = files("protocheck.templates").joinpath("explorer.py.j2").read_text(encoding="utf-8")
+    return environment.from_string(source)
+
+
+def _execute(text: str, name: str, functions: Mapping[str, Any]) -> dict[str, Any]:
+    module: dict[str, Any] = dict(functions)
+    exec(compile(text, f"<explorer of {name}>", "exec"), module)
+    return module
+
+
+__all__ = ["Known", "Loop", "Program", "compile_program"]
