@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..transpiler.interpreter import Taken, Undefined, holds, steps
 from ..transpiler.packing.layouts import OutsideError
-from ..transpiler.packing.program import Program
+from ..transpiler.packing.program import Flag, Program
 from .results import Budget, Progress
 
 FIRST_CHUNK = 64
@@ -47,21 +48,70 @@ class Counters:
     depth: int
 
 
+class Visited:
+    """The states found so far in the order in which they were found, and from which state each was first reached."""
+
+    def __init__(self, program: Program) -> None:
+        self.states: list[int] = []
+        # Of wide states `seen` has the parent itself; of narrow ones it has a byte, and the parents are in a list.
+        self._parents: list[int | None] = []
+        self._narrow = program.narrow
+        self.seen: Any = bytearray(1 << program.frame.width) if program.narrow else {}
+
+    def add(self, state: int) -> None:
+        """An initial state."""
+        if self._narrow and not self.seen[state]:
+            self.seen[state] = 1
+            self.states.append(state)
+            self._parents.append(None)
+        elif not self._narrow and state not in self.seen:
+            self.seen[state] = None
+            self.states.append(state)
+
+    def expand(self, program: Program, chunk: list[int], flag: Flag) -> tuple[tuple[int, ...], int, int]:
+        """Enter the successors of some states."""
+        return program.expand(chunk, self.seen, self.states.append, self._parents.append, flag)
+
+    def forget(self, mark: int) -> None:
+        """Take back all states but the first `mark`."""
+        for state in self.states[mark:]:
+            if self._narrow:
+                self.seen[state] = 0
+            else:
+                del self.seen[state]
+        del self.states[mark:], self._parents[mark:]
+
+    def path(self, state: int) -> list[int]:
+        """The states on the way to a state, from an initial one to itself."""
+        found = [state]
+        parent = self._parent(state)
+        while parent is not None:
+            found.append(parent)
+            parent = self._parent(parent)
+        return found[::-1]
+
+    def _parent(self, state: int) -> int | None:
+        if self._narrow:
+            return self._parents[self.states.index(state)]
+        parent: int | None = self.seen[state]
+        return parent
+
+
 @dataclass
 class Search:
     """A search and, when `run` has returned, what it found.
 
-    `parents` maps every state to the one it was first reached from, in the order in which they were found. `stopped`
-    says why the search did not finish. `reached` maps reachability properties to the first state that satisfies each.
+    `wanted` are reachability properties, and `reached` maps each to the first state that satisfies it. `stopped` says
+    why the search did not finish.
     """
 
     program: Program
+    wanted: Mapping[str, Callable[[int], bool]] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
     on_progress: Callable[[Progress], None] | None = None
     cancel: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.perf_counter)
 
-    parents: dict[int, int | None] = field(default_factory=dict)
     reached: dict[str, int] = field(default_factory=dict)
     violation: Violation | None = None
     stopped: str = ""
@@ -73,6 +123,7 @@ class Search:
     at_first_flag: Counters | None = None
 
     def __post_init__(self) -> None:
+        self.visited = Visited(self.program)
         self.steps_taken = [0] * len(self.program.instance.protocol.actions)
         self._flagged: dict[int, dict[int, int | None]] = {}  # length → kind → the first state flagged
         self._chunk = FIRST_CHUNK
@@ -84,7 +135,7 @@ class Search:
 
     @property
     def counters(self) -> Counters:
-        return self.at_first_flag or Counters(len(self.parents), self.generated, self.depth)
+        return self.at_first_flag or Counters(len(self.visited.states), self.generated, self.depth)
 
     @property
     def changing(self) -> int:
@@ -102,7 +153,7 @@ class Search:
             with _without_collector():
                 self._levels()
         except MemoryError:
-            self.parents = {}
+            self.visited = Visited(self.program)
             self.stopped = "out of memory"
 
     # ------------------------------------------------------------------------------------------------- levels
@@ -131,53 +182,50 @@ class Search:
         found: list[int] = []
         self.choices = self.program.initial(found.append, self._flag(1))
         for state in found:
-            self.parents.setdefault(state, None)
-        level = list(self.parents)
+            self.visited.add(state)
+        level = list(self.visited.states)
         self._judge(level, self._flag(1))
         if self._flagged:
-            self._stop_counters(Counters(len(self.parents), self.choices, 1))
+            self.at_first_flag = Counters(len(level), self.choices, 1)
         return level
 
     def _expand_level(self, level: list[int]) -> list[int] | None:
         """The states of the next level; None where the search stops before they are all there."""
-        following: list[int] = []
-        start = 0
+        states = self.visited.states
+        first, start = len(states), 0
         while start < len(level):
             chunk = level[start : start + self._chunk]
             start += len(chunk)
             before = time.perf_counter()
-            self._expand_chunk(chunk, following)
+            self._expand_chunk(chunk)
             now = time.perf_counter()
             if now - before < CHUNK_SECONDS / 2:
                 self._chunk = min(LARGEST_CHUNK, self._chunk * 2)
             elif now - before > CHUNK_SECONDS:
                 self._chunk = max(1, self._chunk // 2)
-            self._tell(now, len(level) - start + len(following))
+            self._tell(now, len(level) - start + len(states) - first)
             if self._out_of_budget(now):
                 return None
-        return following
+        return states[first:]
 
-    def _expand_chunk(self, chunk: list[int], following: list[int]) -> None:
-        mark = len(following)
+    def _expand_chunk(self, chunk: list[int]) -> None:
+        mark = len(self.visited.states)
         counts = (list(self.steps_taken), self.changing_nothing, self.terminated)
         flags = {length: dict(kinds) for length, kinds in self._flagged.items()}
-        self._expand(chunk, following)
+        self._expand(chunk)
         if self.at_first_flag is None and self._flagged:
             # Something is wrong in this chunk: once more state by state, to see where it is first.
-            for state in following[mark:]:
-                del self.parents[state]
-            del following[mark:]
+            self.visited.forget(mark)
             self.steps_taken, self.changing_nothing, self.terminated = counts
             self._flagged = flags
             for state in chunk:
-                distinct, generated = len(self.parents), self.generated
-                mark = len(following)
-                self._expand([state], following)
+                mark, generated = len(self.visited.states), self.generated
+                self._expand([state])
                 if self.at_first_flag is None and self._flagged:
-                    self._stop_counters(self._within(state, set(following[mark:]), distinct, generated))
+                    self.at_first_flag = self._within(state, mark, generated)
 
-    def _expand(self, chunk: list[int], following: list[int]) -> None:
-        mark = len(following)
+    def _expand(self, chunk: list[int]) -> None:
+        mark = len(self.visited.states)
         here, beyond = self._flag(self.depth), self._flag(self.depth + 1)
         order = self.program.order
 
@@ -185,17 +233,17 @@ class Search:
             # Flagged in the state itself, or in the step that leads out of it.
             (here if order[kind] in ("well_defined", "deadlock_free") else beyond)(kind, state)
 
-        taken, same, terminated = self.program.expand(chunk, self.parents, following.append, flag)
+        taken, same, terminated = self.visited.expand(self.program, chunk, flag)
         self.steps_taken = [old + new for old, new in zip(self.steps_taken, taken, strict=True)]
         self.changing_nothing += same
         self.terminated += terminated
-        self._judge(following[mark:] if mark else following, beyond)
+        self._judge(self.visited.states[mark:], beyond)
 
     def _judge(self, states: list[int], flag: Callable[[int, int | None], None]) -> None:
         self.program.check(states, flag)
-        for name in self.program.reachables:
+        for name, satisfies in self.wanted.items():
             if name not in self.reached:
-                witness = next(filter(self.program.reaches(name), states), None)
+                witness = next(filter(satisfies, states), None)
                 if witness is not None:
                     self.reached[name] = witness
 
@@ -207,17 +255,13 @@ class Search:
 
         return flag
 
-    def _stop_counters(self, counters: Counters) -> None:
-        if self.at_first_flag is None:
-            self.at_first_flag = counters
-
     def _decide_with(self, level: list[int]) -> None:
         """Decide about traces that end in this level, which expanding it might add to."""
         flagged = self._flagged[self.depth]
         type_ok, well_defined = 0, 1
         if type_ok not in flagged and self.program.looks_ahead:
             found: dict[int, int | None] = {}
-            self.program.expand(level, self.parents, _ignore, lambda kind, state: found.setdefault(kind, state) and None)
+            self.visited.expand(self.program, level, lambda kind, state: found.setdefault(kind, state) and None)
             if well_defined in found:
                 places = {state: place for place, state in enumerate(level)}
                 both = [state for state in (found[well_defined], flagged.get(well_defined)) if state is not None]
@@ -230,8 +274,9 @@ class Search:
             kind = min(flagged)
             self.violation = Violation(self.program.order[kind], flagged[kind], self.depth)
 
-    def _within(self, state: int, new: set[int], distinct: int, generated: int) -> Counters:
+    def _within(self, state: int, distinct: int, generated: int) -> Counters:
         """The counters at the step out of a state that is the first to violate something."""
+        new = set(self.visited.states[distinct:])
         flagged = {self.program.order[kind]: origin for kind, origin in self._flagged.get(self.depth, {}).items()}
         if flagged:
             return Counters(distinct, generated, self.depth)
@@ -259,7 +304,9 @@ class Search:
                 if flags:
                     break
             try:
-                if after != state and not all(holds(instance, item.body, before, outcome.state) for item in transitions):
+                if after != state and not all(
+                    holds(instance, item.body, before, outcome.state) for item in transitions
+                ):
                     break
             except Undefined:
                 break
@@ -271,7 +318,7 @@ class Search:
         if self._flagged:
             return False  # the level is finished: what was found is told
         limits = self.budget
-        if limits.max_states is not None and len(self.parents) > limits.max_states:
+        if limits.max_states is not None and len(self.visited.states) > limits.max_states:
             self.stopped = f"more than {limits.max_states} states"
         elif limits.timeout is not None and now - self.started > limits.timeout:
             self.stopped = f"not finished within {limits.timeout:g} seconds"
@@ -283,12 +330,8 @@ class Search:
         if self.on_progress is not None and now - self._told >= PROGRESS_SECONDS:
             self._told = now
             self.on_progress(
-                Progress("explorer", len(self.parents), self.generated, self.depth, queue, now - self.started)
+                Progress("explorer", len(self.visited.states), self.generated, self.depth, queue, now - self.started)
             )
-
-
-def _ignore(_: int) -> None:
-    pass
 
 
 @contextmanager

@@ -90,12 +90,12 @@ def bounded_module(module: Module, depth: int) -> tuple[str, str, str]:
     """
     name = f"{module.name}__bounded"
     constraint, standard = module.names.fresh("WithinDepth"), module.names.fresh("Standard")
-    # Not EXTENDS TLC: an operator of the protocol may have the name of one of that module's.
+    # Nothing is extended, nor `<=` used: an operator of the protocol may have the name of one of the module's.
     lines = (
         f"---- MODULE {name} ----",
         f"EXTENDS {module.name}",
         f"{standard} == INSTANCE TLC",
-        f'{constraint} == {standard}!TLCGet("level") <= {depth}',
+        f'{constraint} == {standard}!TLCGet("level") \\in {{{", ".join(map(str, range(depth + 1)))}}}',
         "====",
     )
     return name, "\n".join(lines) + "\n", constraint

@@ -53,6 +53,8 @@ def replay(
     """
     if not states:
         raise ReplayError(0, "there is none")
+    if loop_to is not None and not 0 <= loop_to < len(states):
+        raise ReplayError(len(states) - 1, f"it is said to go on from state {loop_to + 1}, which is not in the trace")
     ordered = [_ordered(instance, position, state) for position, state in enumerate(states)]
     named = [*actions, *([None] * (len(states) - len(actions)))]
     ordered, named, loop_to = _without_terminated(instance, ordered, named, loop_to)
@@ -61,8 +63,6 @@ def replay(
         found.append(_step(instance, position, ordered[position - 1], named[position], ordered[position]))
     if loop_to is None or stuttering:
         return Trace(tuple(found), stuttering=stuttering)
-    if not 0 <= loop_to < len(found):
-        raise ReplayError(len(found) - 1, f"it is said to go on from state {loop_to + 1}, which is not in the trace")
     try:
         closing = _step(instance, len(ordered), ordered[-1], None, ordered[loop_to])
     except ReplayError:
@@ -92,7 +92,7 @@ def _without_terminated(
         if not (repeats and _is_terminal(instance, state) and not _leads(instance, state, state)):
             kept.append(position)
         place.append(len(kept) - 1)
-    target = None if loop_to is None or not 0 <= loop_to < len(place) else place[loop_to]
+    target = None if loop_to is None else place[loop_to]
     return [states[i] for i in kept], [actions[i] for i in kept], target
 
 

@@ -44,5 +44,17 @@ def inlined(
                 return inlined(callee, renewed.arguments, current, names, helpers)
         return renewed
 
-    values = {parameter.name: value for parameter, value in zip(helper.parameters, arguments, strict=True)}
-    return substitute(in_current(body), values)
+    values: dict[str, ir.Expr] = {}
+    named: list[tuple[str, ir.Expr]] = []
+    for parameter, value in zip(helper.parameters, arguments, strict=True):
+        if isinstance(value, (ir.Literal, ir.LocalRef, ir.ConstantRef, ir.VariableRef)):
+            values[parameter.name] = value
+            continue
+        # An argument is evaluated once, whether or not the body uses it, and the names it binds stand there once.
+        name = names.fresh(parameter.name)
+        named.append((name, value))
+        values[parameter.name] = ir.LocalRef(name, type=parameter.type, span=value.span)
+    result = substitute(in_current(body), values)
+    for name, value in reversed(named):
+        result = ir.Let(name, value, result, type=result.type, span=result.span)
+    return result

@@ -234,8 +234,9 @@ class _Definition:
             case ir.LocalRef():
                 if expr.name not in names:
                     self.fail(expr, f"{expr.name} is not in scope")
-                # An optional that a test has narrowed is not a LocalRef of another type but an Unwrap.
-                elif names[expr.name] != expr.type:
+                # It may be used as more than it is known to be (an optional that was given a value), never as less:
+                # an optional that a test has narrowed is an Unwrap.
+                elif not fits(names[expr.name], expr.type):
                     self.fail(expr, f"{expr.name} is a {names[expr.name]} and is used as a {expr.type}")
             case ir.VariableRef():
                 self.variable(expr)

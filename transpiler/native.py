@@ -14,6 +14,7 @@ Whatever is raised, the state is as before: with more than one assignment the ol
 from __future__ import annotations
 
 import ast
+import copy
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -216,11 +217,19 @@ class _Rewriter(ast.NodeTransformer):
     ) -> None:
         self.method, self.namespace, self.variables, self.dropped = method, namespace, variables, dropped
         self.self_name = method.node.args.args[0].arg
+        # Parameters that the body gives other values: a refusal names those that were passed.
+        parameters = {item.arg for item in method.node.args.args[1:]}
+        stored = {
+            item.id for item in ast.walk(method.node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
+        }
+        self.reassigned = bool(parameters & stored)
 
     def compile(self, taint: Taint | None, ghosts: frozenset[str], hidden: Sequence[str]) -> FunctionType:
         """The function; `taint` None for a property or helper, which keeps its ghosts (calling it needs none)."""
         node = self.method.node
-        body = list(node.body) if taint is None else erase(node.body, taint, ghosts, self.namespace)
+        kept = list(node.body) if taint is None else erase(node.body, taint, ghosts, self.namespace)
+        # A copy: the tree itself is read again, for a variant or a class that inherits the method.
+        body = copy.deepcopy(kept)
         doc = (
             [body.pop(0)] if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) else []
         )
@@ -232,6 +241,9 @@ class _Rewriter(ast.NodeTransformer):
             if self.method.mark.kind == "action" and len(node.args.args) > 1:
                 names = ", ".join(item.arg for item in node.args.args[1:])
                 body.insert(1, _at(first, f"__state['{RUN}'].check[{node.name!r}]({names})"))
+                if self.reassigned:
+                    passed = ", ".join(f"{item.arg!r}: {item.arg}" for item in node.args.args[1:])
+                    body.insert(2, _at(first, f"__arguments = {{{passed}}}"))
         arguments = [ast.arg(item.arg) for item in node.args.args if item.arg not in hidden]
         function = ast.FunctionDef(
             node.name,
@@ -326,7 +338,9 @@ class _Rewriter(ast.NodeTransformer):
             [
                 ast.Name(self.self_name, ast.Load()),
                 ast.Constant(self.method.name),
-                ast.Dict(
+                ast.Name("__arguments", ast.Load())
+                if self.reassigned
+                else ast.Dict(
                     [ast.Constant(name) for name in arguments], [ast.Name(name, ast.Load()) for name in arguments]
                 ),
                 ast.Tuple([ast.Constant(name) for name, _ in kept], ast.Load()),

@@ -206,6 +206,9 @@ def _expr(expr: ir.Expr) -> tuple[str, int]:
             return text, _IF
         case ir.Let():
             return f"let {expr.name} = {_at(expr.value, _IF)} in {pretty_expr(expr.body)}", _LOOSEST
+        case ir.Negate(operand=ir.Literal()):
+            # Told from the literal with that sign.
+            return f"-({pretty_expr(expr.operand)})", _UNARY
         case ir.Negate():
             return f"-{_at(expr.operand, _TIGHT)}", _UNARY
         case ir.Absolute():

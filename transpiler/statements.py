@@ -136,12 +136,25 @@ def action_body(
 ) -> tuple[tuple[ir.Step, ...], tuple[ir.Update, ...]]:
     """The steps and updates of an action or of `@init`; what is malformed is reported and the rest is still read."""
     builder = _Body([], _reads(body), in_init=in_init)
-    end = _block(builder, _Path(scope), body)
+    end = _block(builder, _Path(_with_named_defaults(builder, scope)), body)
     current = end.scope.current
     updates = tuple(
         ir.Update(name, current[name], span=current[name].span) for name in scope.context.variables if name in current
     )
     return tuple(builder.steps), updates
+
+
+def _with_named_defaults(builder: _Body, scope: Scope) -> Scope:
+    """The values that `@init` starts from: one that it reads gets a name, as a value that was assigned would."""
+    current = dict(scope.current)
+    read = {attribute for attribute, _ in builder.reads}
+    for name, value in scope.current.items():
+        wanted = scope.context.variables[name].type
+        if name in read and (value.type != wanted or not isinstance(value, (ir.Literal, ir.ConstantRef))):
+            fresh = scope.names.fresh(name)
+            builder.steps.append(ir.Bind(fresh, value, span=value.span))
+            current[name] = ir.LocalRef(fresh, type=wanted, span=value.span)
+    return replace(scope, current=current)
 
 
 def _block(builder: _Body, path: _Path, body: Sequence[ast.stmt]) -> _Path:
@@ -444,10 +457,12 @@ def _store(builder: _Body, path: _Path, node: ast.stmt, name: str, value: ir.Exp
     scope = path.scope
     end = (node.end_lineno or node.lineno, node.end_col_offset or 0)
     read_later = any(attribute in (name, _ANY) and position >= end for attribute, position in builder.reads)
-    if read_later and not isinstance(value, (ir.Literal, ir.LocalRef, ir.ConstantRef)):
+    wanted = scope.context.variables[name].type
+    # What is read later has the variable's type: an optional may be asked whether it is None, whatever it was given.
+    if read_later and (value.type != wanted or not isinstance(value, (ir.Literal, ir.LocalRef, ir.ConstantRef))):
         fresh = scope.names.fresh(name)
         builder.steps.append(ir.Bind(fresh, value, when=path.when, span=value.span))
-        value = ir.LocalRef(fresh, type=value.type, span=value.span)
+        value = ir.LocalRef(fresh, type=wanted, span=value.span)
     return replace(path, scope=replace(scope, current={**scope.current, name: value}), assigned=True)
 
 

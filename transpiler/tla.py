@@ -125,7 +125,7 @@ def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: s
             Variable(names.variables[item.name], "ghost" if item.ghost else "") for item in protocol.variables
         ),
         library=tuple((LIBRARY[name].comment, definition(names, name)) for name in LIBRARY if name in used.operators),
-        enumerations=tuple(_enumerations(used)),
+        enumerations=tuple(enumerations_of(used)),
         definitions=tuple(Operator(name, body=(value,)) for name, value in values.definitions),
         assumptions=assumptions,
         type_ok=type_ok,
@@ -162,7 +162,8 @@ def _everything(protocol: ir.Protocol, used: Used) -> None:
             used.null()
 
 
-def _enumerations(used: Used) -> list[Operator]:
+def enumerations_of(used: Used) -> list[Operator]:
+    """The sets of the members of the Enums in use."""
     return [
         Operator(
             used.names.enumerations[python],

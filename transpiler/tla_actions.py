@@ -14,6 +14,7 @@ from .tla_names import NEXT, TERMINATED, VARS, identifier
 from .tla_operators import (
     Conjunct,
     Operator,
+    assignment,
     comments,
     definitions,
     head,
@@ -64,7 +65,9 @@ def actions_of(action: ir.Action, protocol: ir.Protocol, dropped: str | None, sc
     wanted = [*_expressions((*before, *after)), *(update.value for update in action.updates)]
     lets, local = definitions(action.steps, wanted, inner)
     items = [step_condition(step, local) for step in before] + own + [step_condition(step, local) for step in after]
-    items += [_update(update, local) for update in action.updates]
+    items += [
+        assignment(f"{scope.names.variables[update.variable]}'", update.value, local) for update in action.updates
+    ]
     items += _unchanged({update.variable for update in action.updates}, scope)
     name = head(scope.names["action", action.name], names)
     return [*result, Operator(name, comments(action.doc, action.span), lets=lets, items=tuple(items))]
@@ -128,11 +131,6 @@ def _expressions(steps: Iterable[ir.Step]) -> list[ir.Expr]:
     return found
 
 
-def _update(update: ir.Update, scope: Scope) -> Conjunct:
-    variable = scope.names.variables[update.variable]
-    return Conjunct(hanging(f"{variable}' = ", lines(update.value, scope, WIDTH - len(variable) - 10)))
-
-
 def _unchanged(changed: set[str], scope: Scope) -> list[Conjunct]:
     kept = [text for name, text in scope.names.variables.items() if name not in changed]
     if not changed:
@@ -152,9 +150,7 @@ def init_of(init: ir.Init, scope: Scope) -> Operator:
     wanted = [*_expressions(assumed), *(update.value for update in init.updates)]
     lets, local = definitions(init.steps, wanted, inner)
     items = [step_condition(step, local) for step in assumed]
-    for update in init.updates:
-        variable = scope.names.variables[update.variable]
-        items.append(Conjunct(hanging(f"{variable} = ", lines(update.value, local, WIDTH - len(variable) - 10))))
+    items += [assignment(scope.names.variables[update.variable], update.value, local) for update in init.updates]
     return Operator("Init", comments(init.doc, init.span), quantifiers, lets, tuple(items))
 
 

@@ -7,7 +7,7 @@ the shape of the expression shows that the difference does not matter (`s[0]` is
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
 from . import ir, tla_collections, traverse
@@ -212,11 +212,7 @@ def _record(expr: ir.RecordDisplay | ir.Field | ir.Replace | ir.IsInstance, scop
         case ir.Field():
             return _field(expr, scope)
         case ir.Replace():
-            assert isinstance(expr.record.type, types.Record)
-            if not expr.changes:
-                return scope.text(expr.record)
-            changes = (f"!.{names.field(expr.record.type, name)} = {scope.text(value)}" for name, value in expr.changes)
-            return atom(f"[{scope.text(expr.record)} EXCEPT {', '.join(changes)}]")
+            return _replace(expr, scope)
         case ir.IsInstance():
             return _is_instance(expr, scope)
         case _:
@@ -226,14 +222,29 @@ def _record(expr: ir.RecordDisplay | ir.Field | ir.Replace | ir.IsInstance, scop
 def _field(expr: ir.Field, scope: Scope) -> Text:
     record = scope.text(expr.record)
     having = [item for item in types.alternatives(expr.record.type) if item.field(expr.name) is not None]
-    called = {scope.names.field(item, expr.name) for item in having}
-    if len(called) == 1:
-        return field(record, called.pop())
-    *others, last = having
-    result = field(record, scope.names.field(last, expr.name))
-    for item in others:
-        condition = infix("=", field(record, scope.names.tag), string(scope.names.tags[item.python]))
-        result = if_then_else(condition, field(record, scope.names.field(item, expr.name)), result)
+    return _by_class(record, [(item, field(record, scope.names.field(item, expr.name))) for item in having], scope)
+
+
+def _replace(expr: ir.Replace, scope: Scope) -> Text:
+    record = scope.text(expr.record)
+    if not expr.changes:
+        return record
+    changed = {name: scope.text(value) for name, value in expr.changes}
+    having = [item for item in types.alternatives(expr.record.type) if all(map(item.field, changed))]
+    texts = []
+    for item in having:
+        changes = (f"!.{scope.names.field(item, name)} = {value}" for name, value in changed.items())
+        texts.append((item, atom(f"[{record} EXCEPT {', '.join(changes)}]")))
+    return _by_class(record, texts, scope)
+
+
+def _by_class(record: Text, texts: Sequence[tuple[types.Record, Text]], scope: Scope) -> Text:
+    """What is written for a record of each class: once, unless the classes call their fields differently."""
+    (_, result), *others = texts
+    for item, text in others:
+        if text != result:
+            condition = infix("=", field(record, scope.names.tag), string(scope.names.tags[item.python]))
+            result = if_then_else(condition, text, result)
     return result
 
 

@@ -61,6 +61,16 @@ def condition(when: ir.Expr | None, expr: ir.Expr, scope: Scope) -> Lines:
     return lines(expr, scope, WIDTH - 7)
 
 
+def assignment(target: str, value: ir.Expr, scope: Scope) -> Conjunct:
+    """`target = value`; what binds less tightly than `=` stands in parentheses."""
+    text = scope.text(value)
+    shown = lines(value, scope, WIDTH - len(target) - 10)
+    if text.operator not in ("IF", "LET") and text.low <= 5:
+        *before, last = hanging("(", shown)
+        shown = (*before, f"{last})")
+    return Conjunct(hanging(f"{target} = ", shown))
+
+
 def step_condition(step: ir.Guard | ir.Assume, scope: Scope, label: str = "") -> Conjunct:
     """A guard, labelled with its name, or an assumption."""
     text = condition(step.when, step.condition, scope)

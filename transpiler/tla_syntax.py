@@ -66,9 +66,9 @@ def atom(text: str) -> Text:
     return Text(text, ATOM, ATOM)
 
 
-def opened(text: str) -> Text:
+def opened(text: str, operator: str = "") -> Text:
     """Something without a right end of its own, a quantifier say."""
-    return Text(text, OPEN, OPEN)
+    return Text(text, OPEN, OPEN, operator)
 
 
 def parenthesised(text: Text) -> Text:
@@ -140,11 +140,11 @@ def primed(operand: Text) -> Text:
 
 
 def if_then_else(condition: Text, then: Text, orelse: Text) -> Text:
-    return opened(f"IF {condition} THEN {then} ELSE {orelse}")
+    return opened(f"IF {condition} THEN {then} ELSE {orelse}", "IF")
 
 
 def let(name: str, value: Text, body: Text) -> Text:
-    return opened(f"LET {name} == {value} IN {body}")
+    return opened(f"LET {name} == {value} IN {body}", "LET")
 
 
 def quantified(head: str, body: Text) -> Text:

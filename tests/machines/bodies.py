@@ -6,7 +6,6 @@ one for a ghost mentions only those parameters that something else has mentioned
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -24,7 +23,6 @@ from .kinds import (
     OptionalKind,
     SequenceKind,
     SetKind,
-    UnionKind,
     high_text,
     plain_type,
 )
@@ -130,33 +128,21 @@ class Bodies:
             lines += more
         assigned: set[str] = set()
         body: Lines = []
+        # The guards of one idiom stand before the assignments of all: they see none of the names these bring.
+        before = scope
         for _ in range(self.dice.between(0, 2)):
-            guards, more, scope = self.idiom(scope, assigned)
+            guards, more, local = self.idiom(before, assigned)
             if guards:
                 lines.append(self.guard(guards))
             body += more
-            scope = self.narrowed(scope, more)
+            scope = scope.adding(*local)
         for _ in range(self.dice.between(0 if body else 1, 2)):
             more, scope = self.statement(scope, 2)
             body += more
-            scope = self.narrowed(scope, more)
         for variable in self.variables:
             if variable.ghost and self.dice.chance(70):
-                more = self.ghost_step(scope, variable)
-                body += more
-                scope = self.narrowed(scope, more)
+                body += self.ghost_step(scope, variable)
         return [*lines, *body] or ["pass"]
-
-    def narrowed(self, scope: Scope, lines: Lines) -> Scope:
-        """The scope behind assignments: of an optional or a union the type is then that of the value assigned."""
-        tree = ast.parse("\n".join(lines))
-        stored = {
-            f"self.{node.attr}"
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-        }
-        gone = {a.text for a in scope.atoms if a.text in stored and isinstance(a.kind, OptionalKind | UnionKind)}
-        return replace(scope, atoms=tuple(atom for atom in scope.atoms if atom.text not in gone))
 
     def condition(self, scope: Scope) -> tuple[Lines, Scope]:
         """A statement that comes before any assignment to the state."""
@@ -229,12 +215,12 @@ class Bodies:
 
     # ------------------------------------------------------------------------------------------- statements
 
-    def idiom(self, scope: Scope, assigned: set[str]) -> tuple[list[str], Lines, Scope]:
-        """A usual way to change a variable, with the conditions that keep it in its domain."""
+    def idiom(self, scope: Scope, assigned: set[str]) -> tuple[list[str], Lines, list[Atom]]:
+        """A usual way to change a variable: conditions that keep it in its domain, assignments, local names."""
         dice, plain = self.dice, scope.plain()
         variables = [item for item in self.variables if not item.ghost and item.name not in assigned]
         if not variables:
-            return [], [], scope
+            return [], [], []
         variable = dice.pick(variables)
         assigned.add(variable.name)
         name = f"self.{variable.name}"
@@ -247,31 +233,31 @@ class Bodies:
         match variable.kind:
             case IntKind() as kind:
                 if dice.chance(50):
-                    return kept(f"{name} < {high_text(kind, 'self.')}"), [f"{name} += 1"], scope
-                return kept(f"{name} - 1 >= {kind.low}"), [f"{name} = {name} - 1"], scope
+                    return kept(f"{name} < {high_text(kind, 'self.')}"), [f"{name} += 1"], []
+                return kept(f"{name} - 1 >= {kind.low}"), [f"{name} = {name} - 1"], []
             case SetKind(element) if writable(element, plain):
                 item = self.write.expr(plain, element, 1, tight=True)
                 if dice.chance(50):
-                    return [f"{item} not in {name}"], [f"{name} |= {{{item}}}"], scope
-                return [f"{item} in {name}"], [f"{name} -= {{{item}}}"], scope
+                    return [f"{item} not in {name}"], [f"{name} |= {{{item}}}"], []
+                return [f"{item} in {name}"], [f"{name} -= {{{item}}}"], []
             case SequenceKind(element, shortest, longest) if writable(element, plain):
                 if dice.chance(50) or shortest > 0:
                     item = self.write.expr(plain, element, 1, tight=True)
-                    return kept(f"len({name}) < {longest}"), [f"{name} += ({item},)"], scope
+                    return kept(f"len({name}) < {longest}"), [f"{name} += ({item},)"], []
                 local = Atom("head", element)
-                return [f"{name} != ()"], [f"head = {name}[0]", f"{name} = {name}[1:]"], scope.adding(local)
+                return [f"{name} != ()"], [f"head = {name}[0]", f"{name} = {name}[1:]"], [local]
             case FunctionKind(key, IntKind() as value) if writable(key, plain):
                 at = self.write.expr(plain, key, 1, tight=True)
                 if dice.chance(50):
-                    return kept(f"{name}[{at}] < {high_text(value, 'self.')}"), [f"{name}[{at}] += 1"], scope
-                return [], [f"{name}[{at}] = {self.value(plain, value, 1)}"], scope
+                    return kept(f"{name}[{at}] < {high_text(value, 'self.')}"), [f"{name}[{at}] += 1"], []
+                return [], [f"{name}[{at}] = {self.value(plain, value, 1)}"], []
             case FunctionKind(key, value) if writable(key, plain) and writable(value, plain):
                 at = self.write.expr(plain, key, 1, tight=True)
-                return [], [f"{name}[{at}] = {self.value(plain, value, 1)}"], scope
+                return [], [f"{name}[{at}] = {self.value(plain, value, 1)}"], []
             case kind if writable(kind, plain):
-                return [], [f"{name} = {self.value(plain, kind)}"], scope
+                return [], [f"{name} = {self.value(plain, kind)}"], []
             case _:
-                return [], [], scope
+                return [], [], []
 
     def statement(self, scope: Scope, depth: int) -> tuple[Lines, Scope]:
         """One statement behind the guards."""
@@ -364,7 +350,7 @@ class Bodies:
     def block(self, scope: Scope, depth: int) -> Lines:
         lines = self.assignment(scope.plain())
         if self.dice.chance(40):
-            more, _ = self.statement(self.narrowed(scope, lines), depth)
+            more, _ = self.statement(scope, depth)
             lines += more
         return lines
 
@@ -393,9 +379,7 @@ class Bodies:
                 lines += [f"if {test}:", f"    {name} = {then}", "else:", f"    {name} = {orelse}"]
             else:
                 lines.append(f"{name} = {self.value(inner, variable.kind)}")
-            scope = scope.without(name)
-            if not isinstance(variable.kind, OptionalKind | UnionKind):
-                scope = scope.adding(Atom(name, variable.kind, variable.ghost))
+            scope = scope.adding(Atom(name, variable.kind, variable.ghost))
         return lines or ["pass"]
 
 

@@ -359,7 +359,9 @@ class _Writer:
         parameters = [Atom(atom.text, atom.kind) for atom in self.parameters()]
         constants = tuple(Atom(f"self.{atom.text}", atom.kind) for atom in self.world.constants)
         given = tuple(
-            Atom(f"self.{item.name}", item.kind, item.ghost) for item in self.variables if item.given or item.ghost
+            Atom(f"self.{item.name}", item.kind, item.ghost)
+            for item in self.variables
+            if item.given or item.ghost
         )
         scope = Scope((*constants, *given, *parameters), tuple(self.functions))
         body = self.bodies.init(scope)

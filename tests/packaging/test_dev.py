@@ -68,6 +68,15 @@ def test_all_passed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.endswith("all 1 passed\n")
 
 
+def test_a_module_that_import_linter_does_not_see_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As does a file in a folder without `__init__.py`."""
+    files = source_files()
+    monkeypatch.setattr(dev, "source_files", lambda: (*files, files[0].with_name("unseen.py")))
+    outcome = dev.import_contracts()
+    assert not outcome.passed
+    assert outcome.summary == f"sees {len(files)} modules, but there are {len(files) + 1}"
+
+
 def chosen(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[str]:
     """The names of the steps that a command line runs."""
     names: list[str] = []

@@ -94,7 +94,9 @@ def test_cancelling_from_another_thread(tmp_path: Path) -> None:
 
 def test_enough_is_enough(tmp_path: Path) -> None:
     lines: list[str] = []
-    done = run("echo $$ > group; echo done; exec sleep 60", tmp_path, on_line=lines.append, enough=lambda: "done" in lines)
+    done = run(
+        "echo $$ > group; echo done; exec sleep 60", tmp_path, on_line=lines.append, enough=lambda: "done" in lines
+    )
     assert done.ended == "enough"
     assert done.seconds < 2
     assert gone(group_of(tmp_path / "group"))

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from protocheck.toolchain.tlc.driver import TlcRun, Toolchain, find_toolchain, r
 from protocheck.toolchain.tlc.errors import OutputError, RunError
 from protocheck.toolchain.tlc.jars import TlcJar
 from protocheck.toolchain.tlc.java import Java
+from protocheck.toolchain.tlc.process import Finished, run_process
 from protocheck.toolchain.tlc.stats import ActionCoverage, TlcProgress
 from protocheck.toolchain.tlc.values import TlaRecord, TlaString, TlaTuple
 from protocheck.toolchain.tlc.workspace import TlcWorkspace
@@ -255,7 +257,9 @@ def test_a_disk_limit(toolchain: Toolchain, temporary: Path, monkeypatch: pytest
 
 
 @on_linux
-def test_ctrl_c_leaves_no_process_and_no_directory(tmp_path: Path, session_env: Mapping[str, str]) -> None:
+def test_ctrl_c_leaves_no_process_and_no_directory(
+    tmp_path: Path, temporary: Path, session_env: Mapping[str, str]
+) -> None:
     script = tmp_path / "drive.py"
     script.write_text(
         "from protocheck.toolchain.tlc import TlcJob, run_all\n"
@@ -264,23 +268,21 @@ def test_ctrl_c_leaves_no_process_and_no_directory(tmp_path: Path, session_env: 
         "run_all([job, job], parallel=2)\n",
         encoding="utf-8",
     )
-    place = tmp_path / "temporary"
-    place.mkdir()
-    env = {**os.environ, "TMPDIR": str(place), "PROTOCHECK_CACHE": session_env["PROTOCHECK_CACHE"]}
+    env = {**os.environ, "TMPDIR": str(temporary), "PROTOCHECK_CACHE": session_env["PROTOCHECK_CACHE"]}
     process = subprocess.Popen([sys.executable, str(script)], env=env, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 30
-        while len(list(place.glob("*/meta/*"))) < 2 and time.monotonic() < deadline:
+        while len(list(temporary.glob("*/meta/*"))) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert len(java_processes(place)) == 2
+        assert len(java_processes(temporary)) == 2
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
     finally:
         process.kill()
         process.wait()
     assert "KeyboardInterrupt" in errors
-    assert java_processes(place) == []
-    assert list(place.iterdir()) == []
+    assert java_processes(temporary) == []
+    assert list(temporary.iterdir()) == []
 
 
 # Side by side ---------------------------------------------------------------------------------------------------------
@@ -330,15 +332,12 @@ def test_two_callers_make_the_archive_once(
 ) -> None:
     env = {"PROTOCHECK_CACHE": str(tmp_path / "cache")}
     made: list[object] = []
-    from protocheck.toolchain.tlc import archive as module
 
-    real = module.run_process
-
-    def counted(*arguments: object, **options: object) -> object:
+    def counted(*arguments: Any, **options: Any) -> Finished:
         made.append(arguments)
-        return real(*arguments, **options)  # type: ignore[arg-type]
+        return run_process(*arguments, **options)
 
-    monkeypatch.setattr(module, "run_process", counted)
+    monkeypatch.setattr("protocheck.toolchain.tlc.archive.run_process", counted)
     assert archive_state(any_java, jar, env) == "absent"
     found: list[object] = []
     threads = [threading.Thread(target=lambda: found.append(ensure_archive(any_java, jar, env))) for _ in range(2)]

@@ -81,13 +81,12 @@ def run_process(
     with stdout.open("wb") as out, stderr.open("wb") as err, stdout.open("rb") as output:
         reader = _Lines(output, on_line)
         process = _start(command, directory, out, err, env)
+        ended: Ended | None = None
         try:
             ended = _watch(process, reader, started, enough, timeout, cancel, disk, disk_limit)
-        except BaseException:
-            _end_group(process)
-            raise
-        # Even of a process that ended by itself something may be left in its group.
-        _end_group(process, grace=0.0 if ended == "enough" else _GRACE)
+        finally:
+            # Even of a process that ended by itself something may be left in its group.
+            _end_group(process, grace=0.0 if ended == "enough" else _GRACE)
         reader.read()
         reader.flush()
     return Finished(process.returncode, ended, time.monotonic() - started)

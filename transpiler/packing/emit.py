@@ -150,8 +150,20 @@ def _write_single(page: Page, block: Block, sink: Sink, kinds: Kinds | None, cou
 # ------------------------------------------------------------------------------------------------------- sinks
 
 
-def search_sink(kinds: Kinds) -> Sink:
-    """A successor is checked, and kept where it is new."""
+def search_sink(kinds: Kinds, narrow: bool) -> Sink:
+    """A successor is checked, and kept where it is new.
+
+    What is seen is a dictionary from each state to its parent, or, where states are narrow, a byte for each word that
+    there may be, which costs one visit of the memory instead of three; parents are a list of their own then.
+    """
+    new, keep = (
+        ("not seen[t]", ("seen[t] = 1", "append(t)", "parent(s)"))
+        if narrow
+        else (
+            "t not in seen",
+            ("seen[t] = s", "append(t)"),
+        )
+    )
 
     def write(page: Page, block: Block) -> None:
         effect = block.effect
@@ -174,9 +186,9 @@ def search_sink(kinds: Kinds) -> Sink:
             for check in effect.checks:
                 _write_check(page, check.number, check.defined, check.holds, kinds)
             keyword = "if"
-        page.line(f"{keyword} t not in seen:")
-        page.line(INDENT + "seen[t] = s")
-        page.line(INDENT + "append(t)")
+        page.line(f"{keyword} {new}:")
+        for text in keep:
+            page.line(INDENT + text)
         page.depth = depth
 
     return write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from .. import ir
@@ -19,7 +19,6 @@ from .steps import (
     Block,
     Frame,
     Known,
-    Loop,
     TransitionInvariant,
     argument_tuples,
     lower_action,
@@ -30,8 +29,14 @@ from .values import Value, field_of
 
 TRUE = ir.Literal(value=True, type=expressions.types.BOOL)
 
+NARROW = 25
+"""Up to so many bits a state, a byte is set aside for each word that there may be: at most 32 MiB."""
+
 Flag = Callable[[int, int | None], None]
 """Called by generated code with the kind of a violation (its place in `Program.order`) and the state at hand."""
+
+Edge = Callable[[int, tuple[int, ...], int], None]
+"""Called by generated code for every step: the number of its block, the codes of its loops, the state after it."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,10 @@ class Program:
     frame: Frame
     order: tuple[str, ...]
     looks_ahead: bool
-    reachables: tuple[str, ...]
     text: str
-    globals: Mapping[str, Any]
     blocks: tuple[Block, ...]
+    assembly: _Assembly
+    globals: dict[str, Any]
 
     def decode(self, state: int) -> dict[str, Any]:
         """The values of the variables in a state."""
@@ -66,31 +71,60 @@ class Program:
             for name, layout in self.frame.layouts.items()
         )
 
-    @cached_property
+    @property
+    def narrow(self) -> bool:
+        """Whether there is a byte for each possible state; else `seen` is a dictionary."""
+        return self.frame.width <= NARROW
+
+    @property
     def initial(self) -> Callable[[Callable[[int], None], Flag], int]:
         """`initial(append, flag)` hands on every initial state and returns how many choices init has."""
         return self.globals["initial"]  # type: ignore[no-any-return]
 
-    @cached_property
+    @property
     def expand(self) -> Callable[..., tuple[tuple[int, ...], int, int]]:
-        """`expand(states, seen, append, flag)` → steps of each action, steps that change nothing, terminal states.
+        """`expand(states, seen, append, parent, flag)` → steps of each action, idle steps, terminal states.
 
-        Successors that `seen` lacks are entered there with their parent, and appended.
+        Successors that `seen` lacks are entered there and appended. Their parents are the values of `seen`, or where
+        states are narrow handed to `parent` in the same order.
         """
         return self.globals["expand"]  # type: ignore[no-any-return]
 
-    @cached_property
+    @property
     def check(self) -> Callable[[list[int], Flag], None]:
         """`check(states, flag)` evaluates the invariants."""
         return self.globals["check"]  # type: ignore[no-any-return]
 
-    def reaches(self, name: str) -> Callable[[int], bool]:
-        """A test of one state: does it satisfy the reachability property?"""
-        return self.globals[f"reaches_{name}"]  # type: ignore[no-any-return]
+    def predicate(self, condition: ir.Expr) -> Callable[[int], bool]:
+        """A function that tells whether a condition holds in a state where it is defined."""
+        return self._function("holds", "s", self.assembly.predicate_lines(condition))
+
+    def edges(self) -> Callable[[int, Edge], None]:
+        """A function `edges(state, edge)` that hands on every step from a state."""
+        return self._function("edges", "s, edge", self.assembly.edge_lines(self.blocks))
+
+    def arguments(self, block: int, codes: tuple[int, ...]) -> tuple[str, tuple[tuple[str, Any], ...]]:
+        """Action and arguments of a step that `edges` handed on."""
+        chosen = self.blocks[block]
+        action = self.instance.protocol.actions[chosen.action]
+        remaining = iter(codes)
+        values = (
+            argument.value if isinstance(argument, Known) else layouts.decode(argument.layout, next(remaining))
+            for argument in chosen.arguments
+        )
+        return action.name, tuple(zip((item.name for item in action.parameters), values, strict=True))
+
+    def _function(self, name: str, parameters: str, lines: list[str]) -> Any:
+        """One more function in the terms of the module, with whatever it refers to."""
+        builder = self.assembly.builder
+        text = f"def {name}({parameters}):\n" + "".join(f"{emit.INDENT}{line}\n" for line in lines)
+        module = {**builder.functions, **{table: values for values, table in builder.tables.items()}}
+        exec(compile(text, f"<explorer of {self.instance.protocol.name}>", "exec"), module)
+        return module[name]
 
 
 def compile_program(instance: Instance, properties: frozenset[str] | None = None) -> Program:
-    """The program that evaluates the named safety properties (None: all), and the reachability properties named."""
+    """The program that evaluates the named safety properties (None: all)."""
     return _Assembly(instance, properties).program()
 
 
@@ -115,13 +149,9 @@ class _Assembly:
         transitions = [item.name for item in protocol.of_kind("transition_invariant")]
         self.order = ("type_ok", "well_defined", *invariants, *transitions, "deadlock_free")
         self.kinds = emit.Kinds(0, 1, len(self.order) - 1)
-        self.reachables = tuple(item for item in protocol.of_kind("reachable") if self.named(item.name))
 
     def selected(self, name: str) -> bool:
         return self.properties is None or name in self.properties
-
-    def named(self, name: str) -> bool:
-        return self.properties is not None and name in self.properties
 
     def scope_of(self, variables: Mapping[str, Value]) -> Scope:
         return Scope(self.builder, expressions.lower, self.needs, variables, {})
@@ -131,9 +161,6 @@ class _Assembly:
         initial = self.initial_lines()
         expand = self.expand_lines(blocks)
         check = self.check_lines()
-        predicates = [
-            (f"reaches_{item.name}", emit.without_names(_returning(self.guarded(item)))) for item in self.reachables
-        ]
         counts = [f"n{number}" for number in range(len(self.protocol.actions))]
         text = _template().render(
             title=self.protocol.name + (f" without {self.protocol.dropped}" if self.protocol.dropped else ""),
@@ -144,18 +171,16 @@ class _Assembly:
             initial=initial,
             expand=expand,
             check=check,
-            predicates=predicates,
-            edges=(),
         )
         return Program(
             instance=self.instance,
             frame=self.frame,
             order=self.order,
             looks_ahead=any(_may_be_undefined(block) for block in blocks),
-            reachables=tuple(item.name for item in self.reachables),
             text=text,
-            globals=_execute(text, self.protocol.name, self.builder.functions),
             blocks=blocks,
+            assembly=self,
+            globals=_execute(text, self.protocol.name, self.builder.functions),
         )
 
     def blocks(self) -> Iterator[Block]:
@@ -200,7 +225,14 @@ class _Assembly:
         def body(page: emit.Page) -> None:
             if watched:
                 page.line("live = 0")
-            emit.write_blocks(page, blocks, emit.search_sink(self.kinds), self.kinds, count=True, live=watched)
+            emit.write_blocks(
+                page,
+                blocks,
+                emit.search_sink(self.kinds, self.frame.width <= NARROW),
+                self.kinds,
+                count=True,
+                live=watched,
+            )
             keyword = "if"
             if terminal != low.FALSE:
                 page.line(f"if {page.test(terminal)}:")
@@ -238,6 +270,25 @@ class _Assembly:
 
         return emit.with_names(body, self.field_name)
 
+    def predicate_lines(self, condition: ir.Expr) -> list[str]:
+        """The body of a function that tells whether a condition holds in a state."""
+        test = self.scope.truth(condition)
+
+        def body(page: emit.Page) -> None:
+            page.line(f"return {page.test(test)}")
+
+        return emit.without_names(body)
+
+    def edge_lines(self, blocks: tuple[Block, ...]) -> list[str]:
+        """The body of a function that hands on every step from a state."""
+        numbers = {id(block): number for number, block in enumerate(blocks)}
+
+        def body(page: emit.Page) -> None:
+            page.line("pass")
+            emit.write_blocks(page, blocks, emit.edge_sink(numbers), None, count=False, live=False)
+
+        return emit.with_names(body, self.field_name)
+
     def guarded(self, item: ir.Property) -> Low:
         """A property of a state, false where it is undefined."""
         defined = self.scope.truth(self.defined.get(item.name, TRUE))
@@ -252,13 +303,6 @@ class _Assembly:
                 whole = field.shift == offset and field.width == self.frame.layouts[name].bits
                 return f"v_{name}" if whole else f"v_{name}_{field.shift - offset}_{field.width}"
         return f"v_{field.shift}_{field.width}"
-
-
-def _returning(test: Low) -> Callable[[emit.Page], None]:
-    def body(page: emit.Page) -> None:
-        page.line(f"return {page.test(test)}")
-
-    return body
 
 
 def _may_be_undefined(block: Block) -> bool:
@@ -309,6 +353,3 @@ def _execute(text: str, name: str, functions: Mapping[str, Any]) -> dict[str, An
     module: dict[str, Any] = dict(functions)
     exec(compile(text, f"<explorer of {name}>", "exec"), module)
     return module
-
-
-__all__ = ["Known", "Loop", "Program", "compile_program"]

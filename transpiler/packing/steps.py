@@ -57,6 +57,7 @@ class Loop:
 
     name: str
     iterable: str
+    layout: Layout
 
 
 @dataclass(frozen=True)
@@ -164,18 +165,18 @@ def _loop(name: str, domain: Domain, builder: Builder) -> tuple[Loop, Value]:
     if isinstance(layout, layouts.IntLayout):
         first, last = layout.low - layout.base, layout.high - layout.base
         word = low.Name(variable, first, last)
-        return Loop(variable, f"range({first}, {last + 1})"), of_code(builder, layout, word)
+        return Loop(variable, f"range({first}, {last + 1})", layout), of_code(builder, layout, word)
     word = low.Name(variable, 0, layouts.span(layout) - 1)
     if isinstance(layout, layouts.BoolLayout | layouts.ChoiceLayout):
-        return Loop(variable, f"range({layout.ranks})"), of_code(builder, layout, word)
+        return Loop(variable, f"range({layout.ranks})", layout), of_code(builder, layout, word)
     if domains.size(domain) <= layouts.MAX_SET:
         table = builder.table(tuple(layouts.encode(layout, value) for value in domains.values(domain)))
-        return Loop(variable, table), of_code(builder, layout, word)
+        return Loop(variable, table, layout), of_code(builder, layout, word)
 
     def codes() -> Iterator[int]:
         return (layouts.encode(layout, value) for value in domains.values(domain))
 
-    return Loop(variable, f"{builder.function('codes', codes)}()"), of_code(builder, layout, word)
+    return Loop(variable, f"{builder.function('codes', codes)}()", layout), of_code(builder, layout, word)
 
 
 # ---------------------------------------------------------------------------------------------------------- steps

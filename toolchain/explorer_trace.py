@@ -1,0 +1,67 @@
+"""From a flagged state to a trace: the path of parents, decoded, replayed step by step by the interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..transpiler.interpreter import Arguments, IllDefined, Taken, holds, initial_states, outside, steps
+from .explorer_search import Search, Violation
+from .replay import replay, violates
+from .results import State, Trace, TraceStep
+
+
+def safety_trace(search: Search) -> Trace:
+    """The shortest trace to the violation that a search found.
+
+    Raises `AssertionError` where the interpreter does not see the violation: then the generated code, or the
+    interpreter, is wrong, and nothing may be said about the protocol.
+    """
+    violation = search.violation
+    if violation is None:
+        raise AssertionError("there is no violation to be shown")
+    trace = _trace(search, violation)
+    if len(trace.steps) != violation.length or not violates(search.program.instance, trace, violation.property):
+        raise AssertionError(f"the interpreter does not see that {violation.property} is violated in {trace}")
+    return trace
+
+
+def _trace(search: Search, violation: Violation) -> Trace:
+    program = search.program
+    instance = program.instance
+    if violation.state is None:
+        return Trace((_flagged_choice(search, violation),))
+    path: list[State] = [program.decode(state) for state in search.visited.path(violation.state)]
+    trace = replay(instance, path)
+    if len(path) == violation.length:
+        return trace
+    for action, arguments, state in _steps_beyond(search, violation, path[-1]):
+        return Trace((*trace.steps, TraceStep(action, arguments, state)))
+    raise AssertionError(f"the interpreter knows no step from {path[-1]} that violates {violation.property}")
+
+
+def _steps_beyond(search: Search, violation: Violation, last: State) -> Iterator[tuple[str, Arguments, State]]:
+    """The steps from a state that violate what is about steps."""
+    instance = search.program.instance
+    for action, arguments, outcome in steps(instance, last):
+        if not isinstance(outcome, Taken):
+            continue
+        if violation.property == "type_ok":
+            if outcome.outside:
+                yield action, arguments, outcome.state
+        elif outcome.state != last and not outcome.outside:
+            item = next(item for item in instance.protocol.properties if item.name == violation.property)
+            if not holds(instance, item.body, last, outcome.state):
+                yield action, arguments, outcome.state
+
+
+def _flagged_choice(search: Search, violation: Violation) -> TraceStep:
+    """The first choice of init that is outside the domains, or has no value."""
+    instance = search.program.instance
+    for arguments, outcome in initial_states(instance):
+        match outcome:
+            case Taken(state) if violation.property == "type_ok" and outside(instance, state):
+                return TraceStep(None, arguments, state)
+            case IllDefined() if violation.property == "well_defined":
+                # There is no state yet: only what init chose can be shown.
+                return TraceStep(None, arguments, {})
+    raise AssertionError(f"the interpreter knows no choice of init that violates {violation.property}")
