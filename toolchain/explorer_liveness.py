@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ..transpiler import ir
 from ..transpiler.fairness import Constraint, constraints
-from .explorer_search import Search
+from .explorer_search import Search, without_collector
 from .replay import replay, violates
 from .results import Trace
 
@@ -31,11 +31,12 @@ def find_violation(search: Search, properties: Iterable[ir.Property]) -> tuple[s
 
     The search has finished and found safety to hold. Raises `Stopped`.
     """
-    graph = _labelled(search)
-    for item in properties:
-        found = _Judge(search, graph, item).violation()
-        if found is not None:
-            return item.name, found
+    with without_collector():
+        graph = _labelled(search)
+        for item in properties:
+            found = _Judge(search, graph, item).violation()
+            if found is not None:
+                return item.name, found
     return None
 
 
@@ -93,7 +94,7 @@ def _labelled(search: Search) -> LabelledGraph:
         possible.append(_union(following.values()))
         if place % BETWEEN_LOOKS == 0:
             _look_at_budget(search)
-    return LabelledGraph(fairness, steps, possible, range(search.initial_states))
+    return LabelledGraph(fairness, steps, possible, range(search.initial_count))
 
 
 def _union(masks: Iterable[int]) -> int:
@@ -127,7 +128,7 @@ class _Judge:
     def violation(self) -> Trace | None:
         graph, item = self.graph, self.item
         body = self.where(item.body)
-        everywhere = bytearray(b"\\1") * len(graph)
+        everywhere = bytearray(b"\x01") * len(graph)
         refuting = bytearray(not true for true in body)
         must_visit: bytearray | None = None
         match item.kind:
@@ -294,13 +295,12 @@ class _Judge:
                 visited = visited or (must_visit is not None and bool(must_visit[place]))
                 found.append(place)
                 at = place
-        if at != start or not found:
+        if not found:
+            at = next(target for target in graph.steps[start] if inside[target])
+            found.append(at)
+        if at != start:
             home = bytearray(len(graph))
             home[start] = 1
-            first = next(target for target in graph.steps[at] if inside[target]) if at == start else at
-            if at == start:
-                found.append(first)
-                at = first
             found += self.path([at], home, inside)[1:]
         # The last state is the start again: the trace goes back to it instead.
         return found[:-1]

@@ -119,6 +119,7 @@ class Search:
     changing_nothing: int = 0
     terminated: int = 0
     choices: int = 0
+    initial_count: int = 0
     depth: int = 0
     at_first_flag: Counters | None = None
 
@@ -150,7 +151,7 @@ class Search:
     def run(self) -> None:
         """Search until everything is seen, something is violated, or the budget is used up."""
         try:
-            with _without_collector():
+            with without_collector():
                 self._levels()
         except MemoryError:
             self.visited = Visited(self.program)
@@ -160,7 +161,7 @@ class Search:
 
     def _levels(self) -> None:
         level = self._start()
-        while True:
+        while level or self._flagged:
             self.depth += 1
             if self.depth in self._flagged:
                 self._decide_with(level)
@@ -171,11 +172,7 @@ class Search:
             if self.depth in self._flagged:
                 self._decide()
                 return
-            if not following:
-                # A step to a state seen before may violate a transition invariant when no level follows.
-                self.depth += bool(self._flagged)
-                self._decide()
-                return
+            # A step to a state seen before may violate a transition invariant: then the loop goes on without states.
             level = following
 
     def _start(self) -> list[int]:
@@ -184,6 +181,7 @@ class Search:
         for state in found:
             self.visited.add(state)
         level = list(self.visited.states)
+        self.initial_count = len(level)
         self._judge(level, self._flag(1))
         if self._flagged:
             self.at_first_flag = Counters(len(level), self.choices, 1)
@@ -335,7 +333,7 @@ class Search:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Without the cyclic garbage collector: a search makes no cycles, and walking its states costs much."""
     enabled = gc.isenabled()
     gc.disable()

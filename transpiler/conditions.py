@@ -114,6 +114,8 @@ def _assuming(facts: list[ir.Expr], condition: ir.Expr) -> ir.Expr:
         case ir.Logic(operator="and", operands=operands):
             return conjunction(*(_assuming(facts, operand) for operand in operands))
         case ir.Logic(operator="or", operands=operands):
+            if any(implies(fact, operand) for fact in facts for operand in operands):
+                return TRUE
             last = _assuming([*facts, *(negation(operand) for operand in operands[:-1])], operands[-1])
             return TRUE if last == TRUE else replace(condition, operands=(*operands[:-1], last))
         case ir.Quantifier(operator="all", generators=generators):

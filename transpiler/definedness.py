@@ -352,7 +352,9 @@ def _index(expr: ir.Index, known: Known) -> ir.Expr:
     low = least(index, known)
     if low is not None and low >= 0:
         return below
-    lowest = ir.Negate(operand=length, type=INT)
+    lowest: ir.Expr = ir.Negate(operand=length, type=INT)
+    if isinstance(length, ir.Literal):
+        lowest = replace(length, value=-length.value)
     above = ir.Compare(operator="<=", left=lowest, right=index, type=BOOL, span=expr.span)
     return conjunction(above, below)
 

@@ -11,7 +11,7 @@ from . import valuetypes as types
 from .diagnostics import Code, Span
 from .expressions import condition, fitted, lower, lower_as, merge, near
 from .scope import Refused, Scope
-from .traverse import bound_names, walk
+from .traverse import bound_names, walk, without_shadowing
 
 # A condition this small is repeated in every value it decides; a larger one gets a name.
 _SMALL = 8
@@ -152,7 +152,10 @@ def _with_named_defaults(builder: _Body, scope: Scope) -> Scope:
         wanted = scope.context.variables[name].type
         if name in read and (value.type != wanted or not isinstance(value, (ir.Literal, ir.ConstantRef))):
             fresh = scope.names.fresh(name)
-            builder.steps.append(ir.Bind(fresh, value, span=value.span))
+            # It was lowered in the class body, where the names of this method were not known.
+            renamed = without_shadowing(value, scope.names.taken)
+            scope.names.taken.update(bound_names(renamed))
+            builder.steps.append(ir.Bind(fresh, renamed, span=value.span))
             current[name] = ir.LocalRef(fresh, type=wanted, span=value.span)
     return replace(scope, current=current)
 

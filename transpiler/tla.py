@@ -32,7 +32,7 @@ from .tla_actions import (
     well_defined_init,
 )
 from .tla_config import Constants, constants_of
-from .tla_domains import membership
+from .tla_domains import membership, membership_parts
 from .tla_expressions import outermost
 from .tla_layout import WIDTH, Lines, hanging, lines
 from .tla_library import LIBRARY, Used, definition
@@ -149,6 +149,7 @@ def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: s
 def _header(protocol: ir.Protocol, dropped: str | None) -> tuple[str, ...]:
     text = [line.rstrip() for line in protocol.doc.strip().splitlines()]
     where = position(protocol.span)
+    text += [""] if text else []
     text.append(f"Generated from the class {protocol.name}{f' ({where})' if where else ''}; edit that, not this.")
     if dropped is not None:
         text.append(f"A variant: without the guard {dropped}.")
@@ -185,8 +186,9 @@ def _assumptions(protocol: ir.Protocol, scope: Scope) -> list[Lines]:
 
 def _type_ok(protocol: ir.Protocol, scope: Scope) -> Operator:
     items = [
-        Conjunct((str(membership(atom(scope.names.variables[item.name]), item.domain, scope)),))
+        Conjunct((str(part),))
         for item in protocol.variables
+        for part in membership_parts(atom(scope.names.variables[item.name]), item.domain, scope)
     ]
     return Operator(TYPE_OK, items=tuple(items))
 

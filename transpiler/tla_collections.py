@@ -8,6 +8,7 @@ from typing import assert_never
 
 from . import ir, traverse
 from . import valuetypes as types
+from .conditions import TRUE, conjunction
 from .tla_names import member_string
 from .tla_scope import Scope
 from .tla_syntax import (
@@ -191,6 +192,9 @@ def quantifier_head(expr: ir.Quantifier, scope: Scope) -> tuple[str, Text | None
         conditions += map(inner.text, generator.conditions)
     head = ("\\E " if expr.operator == "any" else "\\A ") + ", ".join(bounds)
     left = replace(expr, generators=rest) if rest else expr.condition
+    if expr.operator == "any" and left == TRUE and first[-1].conditions:
+        # That there is such an element at all: the conditions are what is said of it.
+        return head, None, conjunction(*(item for generator in first for item in generator.conditions)), inner
     return head, joined("/\\", conditions) if conditions else None, left, inner
 
 
@@ -295,36 +299,42 @@ def _index(expr: ir.Index, scope: Scope) -> Text:
 
 
 def _slice(expr: ir.Slice, scope: Scope) -> Text:
-    sequence = scope.text(expr.sequence)
-    start, stop = expr.start, expr.stop
-    from_start = start is None or (isinstance(start, ir.Literal) and start.value == 0)
-    if from_start and stop is None:
-        return sequence
-    length = _length(sequence, scope)
-    if (start is None or _natural(start, scope)) and _simple(expr.sequence):
-        first = number(1) if start is None else scope.text(shifted(start, 1))
-        last = _plain_stop(stop, length, scope)
-        if last is not None:
+    sequence, start, stop = scope.text(expr.sequence), expr.start, expr.stop
+    if isinstance(start, ir.Literal) and start.value == 0:
+        start = None
+    match start, stop:
+        case None, None:
+            return sequence
+        case None, _ if stop is not None and _natural(stop, scope):
+            return call(scope.used.operator("Take"), sequence, scope.text(stop))
+        case _ if _simple(expr.sequence) and _counts_from_start(start, scope) and _is_end(stop):
+            # `SubSeq` is empty where its bounds cross, as slices are.
             scope.used.modules.add("Integers")
+            first = number(1) if start is None else scope.text(shifted(start, 1))
+            last = _length(sequence, scope)
+            if isinstance(stop, ir.Literal):
+                last = infix("-", last, number(-stop.value))
             return call(scope.used.standard("SubSeq", "Sequences"), sequence, first, last)
-    if stop is None and not _simple(expr.sequence):
-        name, inner = scope.fresh("s")
-        low = number(0) if start is None else inner.text(start)
-        return let(name, sequence, call(scope.used.operator("Slice"), atom(name), low, _length(atom(name), scope)))
+        case _, None if not _simple(expr.sequence):
+            name, inner = scope.fresh("s")
+            return let(name, sequence, _sliced(atom(name), start, stop, inner))
+        case _:
+            return _sliced(sequence, start, stop, scope)
+
+
+def _sliced(sequence: Text, start: ir.Expr | None, stop: ir.Expr | None, scope: Scope) -> Text:
     low = number(0) if start is None else scope.text(start)
-    high = length if stop is None else scope.text(stop)
+    high = _length(sequence, scope) if stop is None else scope.text(stop)
     return call(scope.used.operator("Slice"), sequence, low, high)
 
 
-def _plain_stop(stop: ir.Expr | None, length: Text, scope: Scope) -> Text | None:
-    """The last position of a slice, counted from 1, where its bound tells; `SubSeq` takes a negative one as well."""
-    if stop is None:
-        return length
-    if isinstance(stop, ir.Literal) and stop.value < 0:
-        return infix("-", length, number(-stop.value))
-    if _natural(stop, scope):
-        return call(scope.used.operator("Min"), scope.text(stop), length)
-    return None
+def _counts_from_start(start: ir.Expr | None, scope: Scope) -> bool:
+    return start is None or _natural(start, scope)
+
+
+def _is_end(stop: ir.Expr | None) -> bool:
+    """Whether a slice goes to the end, or to a fixed distance from it."""
+    return stop is None or (isinstance(stop, ir.Literal) and stop.value < 0)
 
 
 def _concatenate(expr: ir.Concatenate, scope: Scope) -> Text:

@@ -82,7 +82,7 @@ def membership(value: Text, domain: ir.DomainExpr, scope: Scope) -> Text:
             positions = enumerate(domain.items, start=1)
             return joined("/\\", (membership(applied(value, number(place)), item, scope) for place, item in positions))
         case ir.SequenceSet():
-            return _is_sequence(value, domain, scope)
+            return joined("/\\", _is_sequence(value, domain, scope))
         case ir.FunctionSet():
             keys = domain_set(domain.key, scope)
             name, inner = scope.fresh("k")
@@ -97,6 +97,13 @@ def membership(value: Text, domain: ir.DomainExpr, scope: Scope) -> Text:
             raise AssertionError("decided as a set")
         case _:
             assert_never(domain)
+
+
+def membership_parts(value: Text, domain: ir.DomainExpr, scope: Scope) -> tuple[Text, ...]:
+    """The same as a list of conditions, for a bulleted list."""
+    if isinstance(domain, ir.SequenceSet):
+        return _is_sequence(value, domain, scope)
+    return (membership(value, domain, scope),)
 
 
 def _decided_as_set(domain: ir.DomainExpr) -> bool:
@@ -140,7 +147,7 @@ def _records(domain: ir.RecordSet, scope: Scope) -> Text:
     return atom("[" + ", ".join(parts) + "]")
 
 
-def _is_sequence(value: Text, domain: ir.SequenceSet, scope: Scope) -> Text:
+def _is_sequence(value: Text, domain: ir.SequenceSet, scope: Scope) -> tuple[Text, Text]:
     sequences = scope.used.standard("Seq", "Sequences")
     length = call(scope.used.standard("Len", "Sequences"), value)
     scope.used.modules.add("Integers")
@@ -155,7 +162,7 @@ def _is_sequence(value: Text, domain: ir.SequenceSet, scope: Scope) -> Text:
         name, inner = scope.fresh("n")
         each = membership(applied(value, atom(name)), domain.element, inner)
         elements = quantified(f"\\A {bounded(name, prefix('DOMAIN', value))}", each)
-    return joined("/\\", (bounds, elements))
+    return elements, bounds
 
 
 def _is_record(value: Text, domain: ir.RecordSet, scope: Scope) -> Text:

@@ -7,7 +7,7 @@ the shape of the expression shows that the difference does not matter (`s[0]` is
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from . import ir, tla_collections, traverse
@@ -273,12 +273,11 @@ def _function(expr: ir.FunctionDisplay | ir.FunctionComprehension | ir.Apply | i
     text = scope.text
     match expr:
         case ir.FunctionDisplay():
-            scope.used.modules.add("TLC")
-            entries = expr.entries if _distinct(expr.entries) else tuple(reversed(expr.entries))
-            if not entries:
+            if not expr.entries:
                 name, _ = scope.fresh("x")
                 return atom(f"[{name} \\in {{}} |-> {name}]")
-            return joined("@@", (infix(":>", text(key), text(value)) for key, value in entries))
+            scope.used.modules.add("TLC")
+            return joined("@@", (infix(":>", text(key), text(value)) for key, value in in_order(expr)))
         case ir.FunctionComprehension():
             domain = tla_collections.as_set(expr.source, scope)
             name, inner = scope.element(expr.name, expr.source)
@@ -292,7 +291,12 @@ def _function(expr: ir.FunctionDisplay | ir.FunctionComprehension | ir.Apply | i
             assert_never(expr)
 
 
-def _distinct(entries: Iterable[tuple[ir.Expr, ir.Expr]]) -> bool:
-    """Whether no two keys can be equal. In a dict the last of equal keys wins, under @@ the first."""
-    keys = [key.value if isinstance(key, ir.Literal) else None for key, _ in entries]
-    return len(keys) <= 1 or (None not in keys and len(set(keys)) == len(keys))
+def in_order(display: ir.FunctionDisplay) -> tuple[tuple[ir.Expr, ir.Expr], ...]:
+    """The entries in the order for `@@`: in a dict the last of equal keys wins, under `@@` the first."""
+    keys = [key.value if isinstance(key, ir.Literal) else None for key, _ in display.entries]
+    distinct = len(keys) <= 1 or (all(isinstance(key, ir.Literal) for key, _ in display.entries) and _all_differ(keys))
+    return display.entries if distinct else tuple(reversed(display.entries))
+
+
+def _all_differ(keys: Sequence[Any]) -> bool:
+    return len(set(keys)) == len(keys)

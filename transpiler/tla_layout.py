@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from . import ir
 from .tla_collections import quantifier_head
+from .tla_expressions import in_order
 from .tla_scope import Scope
 
 WIDTH = 96
@@ -30,9 +32,7 @@ def lines(expr: ir.Expr, scope: Scope, width: int = WIDTH) -> Lines:
                 for line in hanging(word, part)
             )
         case ir.Let():
-            name, inner = scope.value(expr.name, expr.value)
-            definition = hanging(f"LET {name} == ", lines(expr.value, scope, width - len(name) - 8))
-            return (*definition, *hanging("IN  ", lines(expr.body, inner, width - 4)))
+            return _let(expr, scope, width)
         case ir.Quantifier():
             head, conditions, rest, inner = quantifier_head(expr, scope)
             body = lines(rest, inner, width - 4)
@@ -41,8 +41,45 @@ def lines(expr: ir.Expr, scope: Scope, width: int = WIDTH) -> Lines:
             if expr.operator == "any":
                 return (f"{head} :", *indented(bulleted("/\\ ", [(str(conditions),), body])))
             return (f"{head} :", *indented((f"{conditions} =>", *indented(body))))
+        case ir.FunctionDisplay() if len(expr.entries) > 1:
+            return _function(expr, scope, width)
+        case ir.FunctionUpdate() if expr.entries:
+            changes = [
+                hanging(f"![{scope.text(key)}] = ", lines(value, scope, width - 8)) for key, value in expr.entries
+            ]
+            return _enclosed(f"[{scope.text(expr.function)} EXCEPT", changes, "]")
         case _:
             return (whole,)
+
+
+def _function(expr: ir.FunctionDisplay, scope: Scope, width: int) -> Lines:
+    """An entry a line, in the order that the one-line text has them."""
+    entries = [replace(expr, entries=(entry,)) for entry in in_order(expr)]
+    first, *rest = (lines(entry, scope, width - 3) for entry in entries)
+    return tuple(
+        line for word, part in [("   ", first), *(("@@ ", part) for part in rest)] for line in hanging(word, part)
+    )
+
+
+def _enclosed(opening: str, parts: Sequence[Lines], closing: str) -> Lines:
+    """`opening`, the parts indented and separated by commas, and `closing` behind the last."""
+    found = [opening]
+    for place, part in enumerate(parts):
+        *before, last = part
+        end = closing if place == len(parts) - 1 else ","
+        found += indented((*before, f"{last}{end}"))
+    return tuple(found)
+
+
+def _let(expr: ir.Let, scope: Scope, width: int) -> Lines:
+    """Definitions one below the other, those of a LET in a LET as well."""
+    found: list[str] = []
+    body: ir.Expr = expr
+    while isinstance(body, ir.Let):
+        name, inner = scope.value(body.name, body.value)
+        found += hanging(f"{'    ' if found else 'LET '}{name} == ", lines(body.value, scope, width - len(name) - 8))
+        scope, body = inner, body.body
+    return (*found, *hanging("IN  ", lines(body, scope, width - 4)))
 
 
 def bulleted(bullet: str, items: Sequence[Lines]) -> Lines:

@@ -89,6 +89,13 @@ LIBRARY: Mapping[str, Operator] = {
         ("n", "length"),
         ("Min", "Max"),
     ),
+    "Take": Operator(
+        "$Take($s, $n) == SubSeq($s, 1, $Min($n, Len($s)))",
+        "Python's s[:n], for an n that is not negative.",
+        ("s", "n"),
+        ("Min",),
+        modules=("Integers", "Sequences"),
+    ),
     "Slice": Operator(
         "$Slice($s, $start, $stop) == SubSeq($s, $Clip($start, Len($s)) + 1, $Clip($stop, Len($s)))",
         "Python's s[start:stop].",

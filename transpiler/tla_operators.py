@@ -9,9 +9,9 @@ from pathlib import PurePath
 from . import ir, traverse
 from .diagnostics import NOWHERE, Span
 from .tla_expressions import as_value, branches
-from .tla_layout import WIDTH, Lines, hanging, lines
+from .tla_layout import WIDTH, Lines, hanging, indented, lines
 from .tla_scope import Scope
-from .tla_syntax import infix
+from .tla_syntax import infix, parenthesised
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,21 @@ def head(name: str, parameters: Sequence[str]) -> str:
     return f"{name}({', '.join(parameters)})" if parameters else name
 
 
-def condition(when: ir.Expr | None, expr: ir.Expr, scope: Scope) -> Lines:
+def condition(when: ir.Expr | None, expr: ir.Expr, scope: Scope, width: int) -> Lines:
     """A condition of an action, under that of its branch; as a value where TLC would count it more than once."""
+    if when is None and not branches(expr, scope.protocol):
+        return lines(expr, scope, width)
+    text = scope.text(expr) if when is None else infix("=>", scope.text(when), scope.text(expr))
+    whole = str(as_value(text))
+    if len(whole) <= width:
+        return (whole,)
+    inside = lines(expr, scope, width - 9)
     if when is not None:
-        return (str(as_value(infix("=>", scope.text(when), scope.text(expr)))),)
-    if branches(expr, scope.protocol):
-        return (str(as_value(scope.text(expr))),)
-    return lines(expr, scope, WIDTH - 7)
+        antecedent = scope.text(when)
+        shown = antecedent if antecedent.low > 1 else parenthesised(antecedent)
+        inside = (f"{shown} =>", *indented(inside))
+    *before, last = hanging("(", inside)
+    return (*before, f"{last}) = TRUE")
 
 
 def assignment(target: str, value: ir.Expr, scope: Scope) -> Conjunct:
@@ -73,7 +81,7 @@ def assignment(target: str, value: ir.Expr, scope: Scope) -> Conjunct:
 
 def step_condition(step: ir.Guard | ir.Assume, scope: Scope, label: str = "") -> Conjunct:
     """A guard, labelled with its name, or an assumption."""
-    text = condition(step.when, step.condition, scope)
+    text = condition(step.when, step.condition, scope, WIDTH - 7 - len(label))
     where = position(step.span)
     if isinstance(step, ir.Guard):
         return Conjunct(hanging(f"{label}:: ", text), where)

@@ -151,6 +151,7 @@ CASES: list[tuple[ir.Expr, str]] = [
     (and_(gt(i, 0), gt(arith(6, "//", i), 1)), "True"),
     (or_(eq(i, 0), gt(arith(6, "//", i), 1)), "True"),
     (or_(eq(j, 0), gt(arith(6, "//", i), 1)), "j == 0 or i != 0"),
+    (and_(b, if_(b, True, gt(arith(6, "//", i), 1))), "True"),
     (and_(eq(j, 0), gt(arith(6, "//", i), 1)), "j != 0 or i != 0"),
     (not_(and_(ge(size(q), 1), eq(index(q, 0), 1))), "True"),
     (and_(ne(q, seq()), eq(index(q, -1), 1)), "True"),

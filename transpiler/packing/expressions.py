@@ -47,7 +47,8 @@ def lower(expr: ir.Expr, scope: Scope) -> Value:
     """The value of an expression; meaningful only where the expression is defined."""
     match expr:
         case ir.LocalRef():
-            return scope.locals[expr.name]
+            # A name bound in a branch that is never taken has no value, and is evaluated nowhere.
+            return scope.locals[expr.name] if expr.name in scope.locals else interpreted(expr, scope)
         case ir.VariableRef():
             return _variable(expr, scope)
         case ir.Literal():
@@ -57,7 +58,7 @@ def lower(expr: ir.Expr, scope: Scope) -> Value:
         known = scope.known_locals(needs.locals)
         if known is not None:
             try:
-                return Known(evaluate(expr, {}, known, scope.builder.instance))
+                return Known(evaluate(expr, {}, known, scope.builder.instance, {}))
             except Undefined:
                 return interpreted(expr, scope)  # where it is undefined it is not evaluated
     try:
@@ -301,15 +302,16 @@ def interpreted(expr: ir.Expr, scope: Scope) -> Value:
     needs = scope.needs(expr)
     builder = scope.builder
     words: list[Low] = []
-    locals = {name: _carry(scope.locals[name], builder, words) for name in sorted(needs.locals)}
+    given = sorted(needs.locals & scope.locals.keys())
+    locals = {name: _carry(scope.locals[name], builder, words) for name in given}
     names = sorted(needs.variables)
     before = {name: _carry(scope.variables[name], builder, words) for name in names}
     after = None if scope.after is None else {name: _carry(scope.after[name], builder, words) for name in names}
     instance = builder.instance
 
-    def run(*given: Any) -> Any:
+    def run(*codes: Any) -> Any:
         def unpack(carriers: Mapping[str, Carrier]) -> dict[str, Any]:
-            return {name: carrier(given) for name, carrier in carriers.items()}
+            return {name: carrier(codes) for name, carrier in carriers.items()}
 
         return evaluate(expr, unpack(before), unpack(locals), instance, None if after is None else unpack(after))
 

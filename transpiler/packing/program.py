@@ -14,17 +14,9 @@ from . import emit, expressions, layouts, low
 from .builder import Builder
 from .layouts import Layout
 from .low import Low
+from .render import STATE
 from .scope import Scope, needs_of
-from .steps import (
-    Block,
-    Frame,
-    Known,
-    TransitionInvariant,
-    argument_tuples,
-    lower_action,
-    lower_effect,
-    lower_steps,
-)
+from .steps import Block, Frame, Known, Task, TransitionInvariant, lower_task
 from .values import Value, field_of
 
 TRUE = ir.Literal(value=True, type=expressions.types.BOOL)
@@ -187,7 +179,8 @@ class _Assembly:
         invariants = tuple(self.transition_invariants())
         for number, action in enumerate(self.protocol.actions):
             obligations = action_obligations(action, self.protocol)
-            yield from lower_action(number, action, obligations, self.scope, self.frame, invariants)
+            task = Task(number, action.name, action.parameters, action.steps, action.updates, obligations)
+            yield from lower_task(task, self.scope, self.frame, invariants)
 
     def transition_invariants(self) -> Iterator[TransitionInvariant]:
         for item in self.protocol.of_kind("transition_invariant"):
@@ -205,15 +198,12 @@ class _Assembly:
         assigned = {update.variable for update in init.updates}
         declared = tuple(ir.Update(variable=name, value=value) for name, value in given.items() if name not in assigned)
         obligations = init_obligations(self.protocol)
-        blocks = []
-        for place, (arguments, values) in enumerate(argument_tuples("", init.parameters, self.builder)):
-            scope = Scope(self.builder, expressions.lower, self.needs, {}, values)
-            work = lower_steps(init.steps, obligations, scope, f"init_{place}_")
-            effect = lower_effect((*declared, *init.updates), work, frame, ())
-            blocks.append(Block(0, arguments, tuple(work.items), effect))
+        task = Task(0, "", init.parameters, init.steps, (*declared, *init.updates), obligations)
+        blocks = list(lower_task(task, self.scope_of({}), frame, ()))
 
         def body(page: emit.Page) -> None:
             emit.write_blocks(page, blocks, emit.initial_sink(self.kinds), self.kinds, count=True, live=False)
+            page.line("return n0")
 
         return emit.without_names(body, origin="None")
 
@@ -318,7 +308,7 @@ def _frame(instance: Instance, builder: Builder) -> Frame:
         found[name] = layouts.layout_of(domain, builder.interned)
         offsets[name] = width
         width += found[name].bits
-    return Frame(low.Name("s", 0, (1 << width) - 1), offsets, found, width)
+    return Frame(low.Name(STATE, 0, (1 << width) - 1), offsets, found, width)
 
 
 def _describe(frame: Frame) -> list[str]:

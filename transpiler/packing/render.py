@@ -14,6 +14,9 @@ from typing import assert_never
 from . import low
 from .low import Low
 
+STATE = "s"
+"""The name of the state word in every generated function."""
+
 LOWEST, OR, AND, NOT, COMPARISON, BIT_OR, BIT_XOR, BIT_AND, SHIFT, SUM, PRODUCT, UNARY, ATOM = range(13)
 
 
@@ -114,7 +117,7 @@ class Writer:
                 assert_never(node)
 
     def _named(self, node: Low) -> str | None:
-        if isinstance(node, low.Bits) and isinstance(node.word, low.Name):
+        if isinstance(node, low.Bits) and isinstance(node.word, low.Name) and node.word.name == STATE:
             self.wanted[node] += 1
         return self.names.get(node)
 

@@ -64,7 +64,7 @@ class Scope:
         """The values of local names, None where one of them is not known."""
         found: dict[str, Any] = {}
         for name in names:
-            value = self.locals[name]
+            value = self.locals.get(name)
             if not isinstance(value, Known):
                 return None
             found[name] = value.value

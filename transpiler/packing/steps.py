@@ -17,6 +17,7 @@ from ..domains import Domain
 from . import facts as knowledge
 from . import layouts, low
 from .builder import Builder
+from .expressions import interpreted
 from .layouts import Layout
 from .low import Low
 from .scope import Scope
@@ -268,26 +269,28 @@ def _lower_step(work: Lowering, step: ir.Step) -> None:
             pass  # part of the obligations
 
 
-def lower_action(
-    number: int,
-    action: ir.Action,
-    obligations: tuple[Obligation, ...],
-    scope: Scope,
-    frame: Frame,
-    invariants: tuple[TransitionInvariant, ...],
-) -> Iterator[Block]:
-    """The blocks of an action; those that can never be taken are left out."""
-    for place, (arguments, values) in enumerate(argument_tuples(action.name, action.parameters, scope.builder)):
-        prefix = f"{action.name}_{place}_" if len(values) else f"{action.name}_"
-        inner = replace(scope, locals=values)
-        work = lower_steps(action.steps, obligations, inner, prefix)
-        if work.impossible and not any(isinstance(item, Oblige) for item in work.items):
-            continue
-        if work.impossible:
-            effect = Effect((), low.TRUE, frame.word, False)
-        else:
-            effect = lower_effect(action.updates, work, frame, invariants)
-        yield Block(number, arguments, tuple(work.items), effect)
+@dataclass(frozen=True)
+class Task:
+    """An action to be lowered, or init, which has no name: its place, parameters, steps and updates."""
+
+    number: int
+    name: str
+    parameters: tuple[ir.Parameter, ...]
+    steps: tuple[ir.Step, ...]
+    updates: tuple[ir.Update, ...]
+    obligations: tuple[Obligation, ...]
+
+
+def lower_task(task: Task, scope: Scope, frame: Frame, invariants: tuple[TransitionInvariant, ...]) -> Iterator[Block]:
+    """The blocks of an action, one an argument tuple; those that no state can reach are left out."""
+    for place, (arguments, values) in enumerate(argument_tuples(task.name, task.parameters, scope.builder)):
+        prefix = f"{task.name or 'init'}_{place}_"
+        work = lower_steps(task.steps, task.obligations, replace(scope, locals=values), prefix)
+        if not work.impossible:
+            yield Block(task.number, arguments, tuple(work.items), lower_effect(task.updates, work, frame, invariants))
+        elif any(isinstance(item, Oblige) for item in work.items):
+            # It is never taken, but evaluating it may be a violation.
+            yield Block(task.number, arguments, tuple(work.items), Effect((), low.TRUE, frame.word, False))
 
 
 def lower_effect(
@@ -302,11 +305,14 @@ def lower_effect(
     for update in updates:
         layout = frame.layouts[update.variable]
         value = naming.named(scope.value(update.value), update.variable)
-        if isinstance(value, Boxed):
-            value = _encoded(naming, value, layout, update.variable)
-            fits = low.both(fits, low.at_most(low.ZERO, value.low))
+        try:
+            found = list(_changes(value, layout, frame.offsets[update.variable], frame, scope))
+        except ExoticError:
+            value, test = _encoded(naming, interpreted(update.value, scope), layout, update.variable)
+            fits = low.both(fits, test)
+            found = list(_changes(value, layout, frame.offsets[update.variable], frame, scope))
         after[update.variable] = value
-        for change, test in _changes(value, layout, frame.offsets[update.variable], frame, scope):
+        for change, test in found:
             changes.append(change)
             fits = low.both(fits, test)
     fits = knowledge.decide(fits, scope.facts)
@@ -317,8 +323,10 @@ def lower_effect(
     return Effect(assigns, fits, successor, changing, checks)
 
 
-def _encoded(naming: Lowering, value: Boxed, layout: Layout, hint: str) -> Code:
-    """A Python value as a code of the variable's layout, -1 where the layout does not have it."""
+def _encoded(naming: Lowering, value: Value, layout: Layout, hint: str) -> tuple[Value, Low]:
+    """A Python value as one of the variable's layout, and the test that the layout has it."""
+    if not isinstance(value, Boxed | Number):
+        raise AssertionError(f"{value} has a layout of its own")
 
     def encode(given: Any) -> int:
         try:
@@ -329,7 +337,8 @@ def _encoded(naming: Lowering, value: Boxed, layout: Layout, hint: str) -> Code:
     builder = naming.scope.builder
     name = low.Name(f"{naming.prefix}{hint}_code", -1, layouts.span(layout) - 1)
     naming.items.append(Assign(name.name, low.Invoke(builder.function("encode", encode), (value.low,), -1)))
-    return Code(layout, name)
+    inside = replace(name, low=0)
+    return of_code(builder, layout, inside), low.at_most(low.ZERO, name)
 
 
 def _checks(invariants: tuple[TransitionInvariant, ...], scope: Scope) -> Iterator[StepCheck]:
