@@ -177,5 +177,5 @@ def graph(
     else:
         from .toolchain.picture import graph_picture, write_picture
 
-        constants = "".join(f"  {item.name}={show_value(instance.constants[item.name])}" for item in protocol.constants)
-        _put(write_picture(graph_picture(found, snake_case(protocol.name) + constants), kind), output)
+        shown = "".join(f"  {item.name}={show_value(instance.constants[item.name])}" for item in protocol.constants)
+        _put(write_picture(graph_picture(found, snake_case(protocol.name) + shown), kind), output)

@@ -60,7 +60,7 @@ def type_of(domain: Any) -> types.Type:
         case ir.RecordSet(record):
             return record
         case ir.UnionSet(alternatives):
-            return types.Union(tuple(alternative.record for alternative in alternatives))
+            return types.union(tuple(alternative.record for alternative in alternatives))
         case _:
             raise AssertionError(domain)
 
@@ -330,7 +330,7 @@ def _union(parts: list[Parsed], scope: Scope, node: ast.AST) -> Parsed:
     elif flat and all(isinstance(part, ir.LiteralSet) for part in flat):
         merged = ir.LiteralSet(tuple(m for part in flat for m in part.members), span=span)  # type: ignore[union-attr]
     elif flat and all(types.alternatives(type_of(part)) for part in flat):
-        merged = Unbounded(types.Union(tuple(r for p in flat for r in types.alternatives(type_of(p)))), span=span)
+        merged = Unbounded(types.union(tuple(r for p in flat for r in types.alternatives(type_of(p)))), span=span)
     elif not flat:
         return Unbounded(types.NOTHING, span=span)
     else:

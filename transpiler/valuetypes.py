@@ -243,9 +243,14 @@ def unify(left: Type, right: Type) -> Type | None:
             seen: dict[type, Record] = {}
             for record in (*alternatives(left), *alternatives(right)):
                 seen.setdefault(record.python, record)
-            return Union(tuple(seen.values()))
+            return union(tuple(seen.values()))
         case _:
             return None
+
+
+def union(records: tuple[Record, ...]) -> Union:
+    """The union of records; the order in which they are named makes no difference to the type."""
+    return Union(tuple(sorted(records, key=lambda record: (record.python.__module__, record.python.__qualname__))))
 
 
 def alternatives(kind: Type) -> tuple[Record, ...]:
