@@ -36,7 +36,22 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         ctx.exit(0)
 
 
-@click.group(cls=NearestGroup, context_settings={"help_option_names": ["-h", "--help"]})
+class _OutputClosed(Exception):  # noqa: N818  (whoever read the output has gone away; nothing is wrong with it)
+    """Standard output was closed before everything was written."""
+
+
+class _Root(NearestGroup):
+    """The whole command line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Click would end with 1, which says that something is violated.
+            raise _OutputClosed from None
+
+
+@click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
 )
@@ -95,7 +110,7 @@ def _exit_code(arguments: list[str] | None) -> int:
     except _Terminated:
         click.echo("terminated", err=True)
         return EXIT_TERMINATED
-    except BrokenPipeError:
+    except (BrokenPipeError, _OutputClosed):
         # Whoever read our output has seen enough; the flush at exit must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE

@@ -260,7 +260,8 @@ class Search:
         if type_ok not in flagged and self.program.looks_ahead:
             found: dict[int, int | None] = {}
             self.visited.expand(self.program, level, lambda kind, state: found.setdefault(kind, state) and None)
-            if well_defined in found:
+            if well_defined in found and flagged.get(well_defined, 0) is not None:
+                # None is a choice of init, which comes before every state.
                 places = {state: place for place, state in enumerate(level)}
                 both = [state for state in (found[well_defined], flagged.get(well_defined)) if state is not None]
                 flagged[well_defined] = min(both, key=places.__getitem__)

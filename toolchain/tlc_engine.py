@@ -123,6 +123,9 @@ class _Check:
     def result(
         self, status: Status, violated: str | None = None, trace: Trace | None = None, reason: str = ""
     ) -> EngineResult:
+        if trace is not None and self.stats is not None:
+            # TLC does not count a level that it was only about to reach.
+            self.stats = replace(self.stats, depth=max(self.stats.depth, len(trace.steps)))
         return EngineResult(
             engine=self.engine.name,
             version=self.engine.version,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..transpiler import ir
+from .layout import count
 from .report import Verdict
 from .results import CheckJob, EngineResult
 
@@ -73,8 +74,8 @@ def combine(results: Sequence[EngineResult], protocol: ir.Protocol, *, same_dept
 def disagreement(answer: EngineResult, other: EngineResult, protocol: ir.Protocol, same_depth: bool = True) -> str:
     """Where two finished runs contradict each other, in one sentence; empty where they agree.
 
-    Counts are compared where both explored everything. Two violations must be equally long where a trace is shortest
-    by construction; their names may differ, since among equally short ones each engine stops at its own first.
+    Counts are compared where both explored everything. Violations of safety must name the same property in equally
+    many states; of liveness each engine may find its own.
     """
     if answer.status != other.status:
         return f"{answer.engine} says {_says(answer)}, {other.engine} says {_says(other)}"
@@ -88,14 +89,13 @@ def disagreement(answer: EngineResult, other: EngineResult, protocol: ir.Protoco
         return f"{answer.engine} says {_says(answer)}, {other.engine} says {_says(other)}"
     if judged_late[0]:
         return ""
+    # The shortest trace wins, then the order of properties: of safety there is only one right answer.
     lengths = [len(result.trace.steps) if result.trace else 0 for result in (answer, other)]
-    # A deadlock shows when its state is expanded, a bad successor already when it is generated: an engine that stops
-    # at its first find may meet the successor of an earlier state before a deadlock of the same level.
-    if lengths[0] == lengths[1] or (names[0] == "deadlock_free" and lengths[0] + 1 == lengths[1]):
+    if names[0] == names[1] and lengths[0] == lengths[1]:
         return ""
     return (
-        f"{answer.engine} violates {names[0]} in {lengths[0]} states, "
-        f"{other.engine} violates {names[1]} in {lengths[1]}; both should be shortest"
+        f"{answer.engine} violates {names[0]} in {count(lengths[0], 'state')}, "
+        f"{other.engine} violates {names[1]} in {count(lengths[1], 'state')}"
     )
 
 

@@ -190,8 +190,8 @@ def _check_domain(protocol: ir.Protocol, where: str, domain: ir.DomainExpr, kind
             agrees(domain.record == kind and [name for name, _ in domain.fields] == [name for name, _ in kind.fields])
             for (_, part), (_, item) in zip(domain.fields, kind.fields, strict=True):
                 _check_domain(protocol, where, part, item)
-        case ir.UnionSet(), types.Union(records):
-            agrees(tuple(part.record for part in domain.alternatives) == records)
+        case ir.UnionSet(), types.Union():
+            agrees(types.union(tuple(part.record for part in domain.alternatives)) == kind)
             for record in domain.alternatives:
                 _check_domain(protocol, where, record, record.record)
         case _:

@@ -290,14 +290,8 @@ class _Rewriter(ast.NodeTransformer):
         return function
 
     def protected(self, body: list[ast.stmt]) -> list[ast.stmt]:
-        """Old values are put back if something is raised after the first of several assignments."""
-        stores = [
-            node
-            for statement in body
-            for node in ast.walk(statement)
-            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and _is_state(node.value)
-        ]
-        if len(stores) < 2:
+        """Old values are put back if something is raised after the first assignment to the state."""
+        if not _goes_on_after_store(body):
             return body
         at = self.method.node
         save = _at(at, "__before = __state.copy()")
@@ -431,6 +425,20 @@ class _Rewriter(ast.NodeTransformer):
 
 def _store_of(name: str) -> ast.Subscript:
     return ast.Subscript(ast.Name("__state", ast.Load()), ast.Constant(name), ast.Store())
+
+
+def _goes_on_after_store(body: Sequence[ast.stmt]) -> bool:
+    """Whether a path assigns to the state and then does something more, which may raise."""
+    for place, statement in enumerate(body):
+        if any(
+            isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and _is_state(node.value)
+            for node in ast.walk(statement)
+        ):
+            rest = [item for item in body[place + 1 :] if not isinstance(item, ast.Pass)]
+            if rest:
+                return True
+            return isinstance(statement, ast.If) and any(map(_goes_on_after_store, (statement.body, statement.orelse)))
+    return False
 
 
 def _is_state(node: ast.expr) -> bool:

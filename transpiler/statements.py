@@ -299,6 +299,7 @@ def _in_order(path: _Path, node: ast.AST, what: str) -> None:
 def _branch(
     builder: _Body, path: _Path, node: ast.If, test: ast.expr, then: Sequence[ast.stmt], orelse: Sequence[ast.stmt]
 ) -> _Path:
+    path = _with_named_values(builder, path, node)
     scope = path.scope
     decided = condition(scope, test)
     span = scope.span(test)
@@ -310,6 +311,27 @@ def _branch(
     left = _block(builder, replace(path, when=_both(path.when, decided)), then)
     right = _block(builder, replace(path, when=_both(path.when, negated)), orelse)
     return _merged(builder, path, node, decided, left, right)
+
+
+def _with_named_values(builder: _Body, path: _Path, node: ast.If) -> _Path:
+    """Values that a branch may replace get a name: they stand once for each path that keeps them."""
+    stored = {item.attr for item in ast.walk(node) if isinstance(item, ast.Attribute) and _is_stored(item, node)}
+    for name in path.scope.context.variables:
+        value = path.scope.current.get(name)
+        if name in stored and value is not None and not isinstance(value, (ir.Literal, ir.LocalRef, ir.ConstantRef)):
+            path, value = _named(builder, path, name, value)
+            path = replace(path, scope=replace(path.scope, current={**path.scope.current, name: value}))
+    return path
+
+
+def _is_stored(attribute: ast.Attribute, node: ast.If) -> bool:
+    if isinstance(attribute.ctx, ast.Store):
+        return True
+    return any(
+        item.value is attribute
+        for item in ast.walk(node)
+        if isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Store)
+    )
 
 
 def _merged(builder: _Body, path: _Path, node: ast.If, decided: ir.Expr, left: _Path, right: _Path) -> _Path:
@@ -457,6 +479,7 @@ def _variable(scope: Scope, target: ast.AST, name: str) -> ir.Variable:
 
 def _store(builder: _Body, path: _Path, node: ast.stmt, name: str, value: ir.Expr) -> _Path:
     """A later statement sees the value; where there is one, the value gets a name, so that it stands there once."""
+    path = _with_overwritten(builder, path, name)
     scope = path.scope
     end = (node.end_lineno or node.lineno, node.end_col_offset or 0)
     read_later = any(attribute in (name, _ANY) and position >= end for attribute, position in builder.reads)
@@ -468,6 +491,29 @@ def _store(builder: _Body, path: _Path, node: ast.stmt, name: str, value: ir.Exp
         value = ir.LocalRef(fresh, type=wanted, span=value.span)
     return replace(path, scope=replace(scope, current={**scope.current, name: value}), assigned=True)
 
+
+def _with_overwritten(builder: _Body, path: _Path, name: str) -> _Path:
+    """A value that is replaced unread was evaluated all the same: `well_defined` asks for it, if it may have none."""
+    old = path.scope.current.get(name)
+    if old is None or old == path.scope.context.variables[name].initial:
+        return path
+    if any(isinstance(part, _PARTIAL) for part in walk(old)):
+        path, _ = _named(builder, path, name, old)
+    return path
+
+
+_PARTIAL = (
+    ir.Arithmetic,
+    ir.Aggregate,
+    ir.Index,
+    ir.Field,
+    ir.Replace,
+    ir.Apply,
+    ir.FunctionUpdate,
+    ir.Unwrap,
+    ir.Call,
+)
+"""Expressions that may have no value, or have parts that do."""
 
 _ANY = "*"
 

@@ -101,14 +101,20 @@ def _call_from(steps: Iterable[ir.Guard | ir.Assume]) -> int | None:
 def _guard_operator(
     operator: str, action: ir.Action, steps: Sequence[ir.Guard | ir.Assume], dropped: str | None, scope: Scope
 ) -> Operator:
-    # Local names are those of the baseline, so that nothing but the one conjunct goes.
+    # The dropped guard is rendered with the others, so that the module defines and extends what its baseline does.
     lets, local = definitions(action.steps, _expressions(steps), scope)
-    items = tuple(
-        step_condition(step, local, identifier(step.name) if isinstance(step, ir.Guard) else "")
+    rendered = [
+        (step, step_condition(step, local, identifier(step.name) if isinstance(step, ir.Guard) else ""))
         for step in steps
-        if not (isinstance(step, ir.Guard) and f"{action.name}.{step.name}" == dropped)
+    ]
+    items = tuple(
+        item for step, item in rendered if not (isinstance(step, ir.Guard) and _is(action, step.name, dropped))
     )
-    return Operator(operator, lets=lets, items=items) if items else Operator(operator, body=("TRUE",))
+    return Operator(operator, lets=lets, items=items, body=() if items else ("TRUE",))
+
+
+def _is(action: ir.Action, guard: str | None, dropped: str | None) -> bool:
+    return dropped is not None and f"{action.name}.{guard}" == dropped
 
 
 def _arranged(
@@ -225,8 +231,9 @@ def well_defined_actions(protocol: ir.Protocol, dropped: str | None, scope: Scop
     for action in protocol.actions:
         plan = GuardPlan.of(action, protocol)
         for obligation in action_obligations(action, protocol):
-            if dropped is None or f"{action.name}.{obligation.guard}" != dropped:
-                found.append(_obligation(action, plan, obligation, scope))
+            conjunct = _obligation(action, plan, obligation, scope)
+            if not _is(action, obligation.guard, dropped):
+                found.append(conjunct)
     return found
 
 

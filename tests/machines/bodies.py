@@ -24,6 +24,7 @@ from .kinds import (
     SequenceKind,
     SetKind,
     high_text,
+    inside,
     plain_type,
 )
 from .scope import Atom, Dice, Scope, World, writable
@@ -56,9 +57,25 @@ class Bodies:
 
     # ---------------------------------------------------------------------------------------------- values
 
-    def value(self, scope: Scope, kind: Kind, depth: int = 2) -> str:
-        """A value to assign: in its domain, unless the machine's temper lets it leave."""
-        return self.write.expr(scope, kind, depth, tight=not self.dice.chance(self.world.overflow))
+    def value(self, scope: Scope, kind: Kind, depth: int = 2, old: str = "") -> str:
+        """A value to assign: in its domain, unless the machine's temper lets it leave; rarely the `old` one."""
+        tight = not self.dice.chance(self.world.overflow)
+        chosen = [atom for atom in scope.atoms if not atom.text.startswith("self.") and inside(atom.kind, kind)]
+        if chosen and self.dice.chance(50):
+            return self.write.mention(self.dice.pick(chosen))
+        text = self.write.expr(scope, kind, depth, tight)
+        for _ in range(2):
+            if text != old:
+                break
+            text = self.write.expr(scope, kind, depth, tight)
+        return text
+
+    def likely(self, scope: Scope, depth: int) -> str:
+        """A condition that is true more often than not."""
+        if self.dice.chance(45):
+            return self.write.expr(scope, BOOL, depth)
+        parts = [self.write.expr(scope, BOOL, depth - 1) for _ in range(self.dice.between(2, 3))]
+        return f"({' or '.join(parts)})"
 
     def returning(self, scope: Scope, kind: Kind, depth: int = 2) -> Lines:
         """The body of a helper or property."""
@@ -123,14 +140,14 @@ class Bodies:
         self.guards = 0
         self.dice.used.clear()
         lines: Lines = []
-        for _ in range(self.dice.between(0, 3)):
+        for _ in range(self.dice.pick((0, 1, 1, 2, 3))):
             more, scope = self.condition(scope)
             lines += more
         assigned: set[str] = set()
         body: Lines = []
         # The guards of one idiom stand before the assignments of all: they see none of the names these bring.
         before = scope
-        for _ in range(self.dice.between(0, 2)):
+        for _ in range(self.dice.pick((0, 1, 1, 2))):
             guards, more, local = self.idiom(before, assigned)
             if guards:
                 lines.append(self.guard(guards))
@@ -149,24 +166,24 @@ class Bodies:
         dice, plain = self.dice, scope.plain()
 
         def guards() -> tuple[Lines, Scope]:
-            conditions = [self.write.expr(plain, BOOL, 2) for _ in range(2 if dice.chance(30) else 1)]
+            conditions = [self.likely(plain, 2) for _ in range(2 if dice.chance(25) else 1)]
             return [self.guard(conditions)], scope
 
         def under_if() -> tuple[Lines, Scope]:
             lines = [f"if {self.write.expr(plain, BOOL, 1)}:"]
-            lines.append("    " + self.guard([self.write.expr(plain, BOOL, 1)]))
+            lines.append("    " + self.guard([self.likely(plain, 1)]))
             if dice.chance(30):
                 lines += [f"elif {self.write.expr(plain, BOOL, 1)}:"]
-                lines += ["    " + self.guard([self.write.expr(plain, BOOL, 1)])]
+                lines += ["    " + self.guard([self.likely(plain, 1)])]
             if dice.chance(40):
-                lines += ["else:", "    " + self.guard([self.write.expr(plain, BOOL, 1)])]
+                lines += ["else:", "    " + self.guard([self.likely(plain, 1)])]
             return lines, scope
 
         def named() -> tuple[Lines, Scope]:
             return self.assign_local(scope)
 
         def assumption() -> tuple[Lines, Scope]:
-            return [f"assume({self.write.expr(self.for_ghosts(scope), BOOL, 2)})"], scope
+            return [f"assume({self.likely(self.for_ghosts(scope), 2)})"], scope
 
         options: list[tuple[int, Callable[[], tuple[Lines, Scope]]]] = [
             (6, guards),
@@ -255,7 +272,7 @@ class Bodies:
                 at = self.write.expr(plain, key, 1, tight=True)
                 return [], [f"{name}[{at}] = {self.value(plain, value, 1)}"], []
             case kind if writable(kind, plain):
-                return [], [f"{name} = {self.value(plain, kind)}"], []
+                return [], [f"{name} = {self.value(plain, kind, old=name)}"], []
             case _:
                 return [], [], []
 
@@ -292,7 +309,7 @@ class Bodies:
             case IntKind() as kind if dice.chance(self.world.overflow):
                 return [f"{name} {dice.pick(('+=', '-=', '*=', '//=', '%='))} {self.write.expr(scope, IntKind(1, 3), 0, True)}"]
             case kind:
-                return [f"{name} = {self.value(scope, kind)}"]
+                return [f"{name} = {self.value(scope, kind, old=name)}"]
 
     def several(self, scope: Scope) -> Lines:
         """A tuple assignment, a swap, or one value for several targets."""
@@ -364,8 +381,8 @@ class Bodies:
             name, local, text = self.local(scope.plain())
             lines.append(f"{name} = {text}")
             scope = scope.adding(local)
-        if dice.chance(40):
-            lines.append(f"assume({self.write.expr(scope, BOOL, 2)})")
+        if dice.chance(25):
+            lines.append(f"assume({self.likely(scope, 2)})")
         for variable in self.variables:
             if variable.given and not dice.chance(25):
                 continue

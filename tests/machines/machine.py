@@ -54,7 +54,7 @@ GHOSTS = ("truth", "history")
 ACTIONS = ("move", "send", "take_back", "tick", "give_up")
 PARAMETERS = ("i", "to", "Seq", "k", "by")
 
-MAX_STATES = 400
+MAX_STATES = 4000
 """The product of the domains' sizes that variables may have together, ghosts left out."""
 
 MAX_CHOICES = 12
@@ -102,7 +102,7 @@ class _Writer:
         declared = [self.declaration(item) for item in self.variables]
         methods = self.helper_methods()
         methods += [self.init_method()] if has_init else []
-        actions = [self.action_method(name) for name in dice.some(ACTIONS, 1, 4)]
+        actions = [self.action_method(name) for name in dice.some(ACTIONS, dice.pick((1, 2, 2, 3)), 4)]
         in_two = dice.chance(15)
         properties = self.property_methods(by_name=in_two)
         keywords = dice.pick(("", "", "", "", ', fairness="weak"', ', fairness="strong"'))
@@ -265,7 +265,7 @@ class _Writer:
 
     def choose_variables(self) -> None:
         dice, room = self.dice, MAX_STATES
-        for name in dice.some(VARIABLES, 1, 4):
+        for name in dice.some(VARIABLES, dice.pick((1, 2, 2, 3)), 4):
             kind = self.fitting(room)
             room //= size(kind)
             self.variables.append(Variable(name, kind, given=not dice.chance(15)))
@@ -279,7 +279,7 @@ class _Writer:
         """A kind of at most so many values that can be written in a class body."""
         for _ in range(8):
             kind = self.compound(True) if self.dice.chance(60) else self.small(False)
-            if size(kind) <= min(room, 40) and writable(kind, Scope(prefix="")):
+            if size(kind) <= min(room, 64) and writable(kind, Scope(prefix="")):
                 return kind
         return BOOL
 
@@ -342,12 +342,31 @@ class _Writer:
         # A parameter that a generator's name hides is taken for one that only a ghost reads, where there are ghosts.
         hidden = ("i", "k") if any(item.ghost for item in self.variables) else ()
         for name in self.dice.some([name for name in PARAMETERS if name not in hidden], 0, 2):
-            kind = self.small() if self.dice.chance(80) else self.compound(True)
+            kind = self.small() if self.dice.chance(70) else self.compound(True)
+            if self.dice.chance(60):
+                # A value to assign, an element to put in, a key to change.
+                kind = self.dice.pick(self.parts())
             if self.aliases and self.dice.chance(30):
                 kind = self.aliases["Small"]
             if size(kind) <= room:
                 room //= max(1, size(kind))
                 found.append(Atom(name, kind, parameter=True))
+        return found
+
+    def parts(self) -> list[Kind]:
+        """The kinds of the variables, and of what they are made of."""
+        found: list[Kind] = []
+        for item in self.variables:
+            found.append(item.kind)
+            match item.kind:
+                case SetKind(element) | SequenceKind(element):
+                    found += [element, element]
+                case FunctionKind(key, value):
+                    found += [key, value]
+                case OptionalKind(inner):
+                    found.append(inner)
+                case _:
+                    continue
         return found
 
     def parameter_text(self, atom: Atom) -> str:

@@ -14,6 +14,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from protocheck.dev import ROOT
+
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<role>file|prints): (?P<what>[^\n]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -83,8 +85,8 @@ def printed(command: str, folder: Path, jar: Path) -> str:
         text=True,
         timeout=300,
     )
-    # Diagnostics name files in full.
-    return done.stdout.replace(f"{folder.resolve()}{os.sep}", "")
+    # What lies elsewhere is named in full; a reader stands beside it.
+    return done.stdout.replace(f"{folder.resolve()}{os.sep}", "").replace(f"{ROOT}{os.sep}", "")
 
 
 def comparable(output: str) -> str:
@@ -93,10 +95,11 @@ def comparable(output: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def rewritten(path: Path, outputs: dict[int, str]) -> str:
-    """The document with the blocks that begin at the given places holding other text."""
+def rewritten(path: Path, outputs: list[str]) -> str:
+    """The document with the outputs in place of those that say something else; other times alone are no change."""
     content = path.read_text(encoding="utf-8")
-    for block in reversed(blocks(path)):
-        if block.start in outputs:
-            content = content[: block.start] + outputs[block.start] + content[block.end :]
+    shown = [block for block in blocks(path) if block.role == "prints"]
+    for block, output in reversed(list(zip(shown, outputs, strict=True))):
+        if comparable(block.text) != comparable(output):
+            content = content[: block.start] + output + content[block.end :]
     return content

