@@ -36,7 +36,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         ctx.exit(0)
 
 
-class _OutputClosed(Exception):  # noqa: N818  (whoever read the output has gone away; nothing is wrong with it)
+class _OutputClosed(Exception):
     """Standard output was closed before everything was written."""
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..transpiler import ir
 from ..transpiler.instance import Instance, instantiate
 from ..transpiler.mutation import drop_guard
+from .counterexample import place
 from .errors import UserError, nearest
 from .report import Behaviour, Mutant, MutantStatus, Report, Verdict, checkable, kind_of, span_of
 from .results import Budget, CheckJob, Engine, EngineResult, Progress
@@ -286,7 +287,7 @@ def _coverage_warnings(protocol: ir.Protocol, baseline: Verdict) -> tuple[str, .
     if coverage is None:
         return ("no engine told which actions fired",) if protocol.actions else ()
     return tuple(
-        f"{action.name} never fires within these bounds ({action.span.file}:{action.span.line})"
+        f"{action.name} never fires within these bounds ({place(action.span)})"
         for action in protocol.actions
         if not coverage.get(action.name)
     )
@@ -301,7 +302,7 @@ def _vacuous(runner: _Runner, instance: Instance, requested: Sequence[str]) -> t
             probe = replace(instance, protocol=replace(protocol, properties=(occurs,)))
             result = runner.ask_first(probe, ("type_ok", item.name))
             if result.status == "violated" and result.violated == item.name:
-                where = f"{item.span.file}:{item.span.line}"
+                where = place(item.span)
                 warnings.append(f"{item.name} holds vacuously: what should lead to it never occurs ({where})")
     return tuple(warnings)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..transpiler.diagnostics import CompileError, Span, caret_excerpt
 from ..transpiler.naming import snake_case
+from ..transpiler.traps import class_body_trap
 from .errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _import_file(path: Path) -> ModuleType:
         raise
     except Exception as error:
         del sys.modules[name]
+        _explain_trap(error)
         raise UserError(_describe(error, str(path))) from None
     return module
 
@@ -134,7 +136,15 @@ def _import_module(name: str, target: str) -> ModuleType:
             raise UserError(f"there is no module {error.name}") from None
         raise UserError(_describe(error, "")) from None
     except Exception as error:
+        _explain_trap(error)
         raise UserError(_describe(error, "")) from None
+
+
+def _explain_trap(error: Exception) -> None:
+    """Raise `CompileError` where Python's message hides what a class body did wrong."""
+    trap = class_body_trap(error) if isinstance(error, NameError) else None
+    if trap is not None:
+        raise CompileError([trap]) from None
 
 
 def _prepend(folder: str) -> None:

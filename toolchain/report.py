@@ -131,6 +131,11 @@ def kind_of(protocol: ir.Protocol, name: str) -> str:
     return next((item.kind.replace("_", " ") for item in protocol.properties if item.name == name), "implicit")
 
 
+def judged_late(protocol: ir.Protocol, name: str | None) -> bool:
+    """Whether a property is judged only once the search for violations of safety has finished."""
+    return any(item.name == name and (item.is_liveness or item.kind == "reachable") for item in protocol.properties)
+
+
 def span_of(protocol: ir.Protocol, name: str | None) -> Span:
     """Where a property is declared, or where the guard `action.guard` stands; nowhere for an implicit property."""
     action, _, guard = (name or "").partition(".")
@@ -156,11 +161,9 @@ def _result(report: Report, name: str) -> PropertyResult:
     reachable = kind_of(protocol, name) == "reachable"
     if name == baseline.violated:
         return "never reached" if reachable else "violated"
-    violated = next((item for item in protocol.properties if item.name == baseline.violated), None)
     # Liveness and reachability are judged on a finished search, so what is about single states and steps held.
-    safety_held = violated is not None and (violated.is_liveness or violated.kind == "reachable")
     is_safety = name in IMPLICIT_PROPERTIES or kind_of(protocol, name) in ("invariant", "transition invariant")
-    held = baseline.status == "holds" or (safety_held and is_safety)
+    held = baseline.status == "holds" or (is_safety and judged_late(protocol, baseline.violated))
     if not held or name not in baseline.answer.evaluated:
         return "not decided"
     return "reached" if reachable else "holds"
@@ -179,6 +182,7 @@ __all__ = [
     "Report",
     "Verdict",
     "checkable",
+    "judged_late",
     "kind_of",
     "property_rows",
     "span_of",

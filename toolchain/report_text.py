@@ -6,7 +6,7 @@ from ..transpiler.domains import show
 from ..transpiler.naming import snake_case
 from .counterexample import counter_example, counter_examples, place
 from .layout import BLANK, Block, Column, Line, Style, Table, Text, count, line, listing, row
-from .report import Mutant, PropertyResult, Report, Verdict, checkable, property_rows
+from .report import Mutant, PropertyResult, Report, Verdict, checkable, judged_late, property_rows
 from .trace_text import trace_blocks
 
 RESULT_STYLES: dict[PropertyResult, Style] = {
@@ -58,7 +58,8 @@ def _engines(report: Report) -> Table:
             continue
         stats = result.stats
         # A run that stopped at a violation or at its budget has not seen everything; its counts say so.
-        partial = "" if result.status == "holds" else Text("stopped early", "dim")
+        finished = result.status == "holds" or judged_late(report.protocol, result.violated)
+        partial = "" if finished else Text("stopped early", "dim")
         seconds = f"{stats.seconds:.3f}"
         rows.append(row(*head, stats.distinct, stats.generated, stats.depth, seconds, partial))
     numbers = [Column(name, numeric=True) for name in ("distinct", "generated", "depth", "seconds")]
@@ -159,8 +160,12 @@ def _outcome(report: Report) -> str:
             kinds = {item.name: item.kind for item in report.protocol.properties}
             if kinds.get(baseline.violated or "") == "reachable":
                 return f"never reaches {baseline.violated} {bounds(report)}"
-            length = len(baseline.answer.trace.steps) if baseline.answer.trace else 0
-            return f"violates {baseline.violated} in {count(length, 'state')} {bounds(report)}"
+            # How long a trace is says something where there is an end to it.
+            trace = baseline.answer.trace
+            finite = trace is not None and trace.loop_to is None and not trace.stuttering
+            length = f" in {count(len(trace.steps), 'state')}" if trace is not None and finite else ""
+            within = f" {bounds(report)}" if report.constants else ""
+            return f"violates {baseline.violated}{length}{within}"
         case "inconclusive":
             return f"is undecided {bounds(report)}: {baseline.reason}"
         case "invalid":

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ..transpiler import ir
 from .layout import count
-from .report import Verdict
+from .report import Verdict, judged_late
 from .results import CheckJob, EngineResult
 
 # Evaluated or met in every run, whatever is selected: values that do not fit, and expressions without a value.
@@ -81,13 +81,12 @@ def disagreement(answer: EngineResult, other: EngineResult, protocol: ir.Protoco
         return f"{answer.engine} says {_says(answer)}, {other.engine} says {_says(other)}"
     if answer.status == "holds":
         return _different_counts(answer, other, same_depth)
-    kinds = {item.name: item for item in protocol.properties}
     names = (answer.violated or "", other.violated or "")
-    judged_late = [name in kinds and (kinds[name].is_liveness or kinds[name].kind == "reachable") for name in names]
-    if judged_late[0] != judged_late[1]:
+    late = [judged_late(protocol, name) for name in names]
+    if late[0] != late[1]:
         # Liveness and reachability are judged only where safety holds, so one engine missed a violation of safety.
         return f"{answer.engine} says {_says(answer)}, {other.engine} says {_says(other)}"
-    if judged_late[0]:
+    if late[0]:
         return ""
     # The shortest trace wins, then the order of properties: of safety there is only one right answer.
     lengths = [len(result.trace.steps) if result.trace else 0 for result in (answer, other)]

@@ -293,10 +293,11 @@ def _function(expr: ir.FunctionDisplay | ir.FunctionComprehension | ir.Apply | i
 
 def in_order(display: ir.FunctionDisplay) -> tuple[tuple[ir.Expr, ir.Expr], ...]:
     """The entries in the order for `@@`: in a dict the last of equal keys wins, under `@@` the first."""
-    keys = [key.value if isinstance(key, ir.Literal) else None for key, _ in display.entries]
-    distinct = len(keys) <= 1 or (all(isinstance(key, ir.Literal) for key, _ in display.entries) and _all_differ(keys))
+    keys = [key for key, _ in display.entries]
+    distinct = all(map(_is_literal, keys)) and len(set(keys)) == len(keys)
     return display.entries if distinct else tuple(reversed(display.entries))
 
 
-def _all_differ(keys: Sequence[Any]) -> bool:
-    return len(set(keys)) == len(keys)
+def _is_literal(key: ir.Expr) -> bool:
+    """Whether keys of this shape are equal only if their text is."""
+    return isinstance(key, ir.Literal) or (isinstance(key, ir.TupleDisplay) and all(map(_is_literal, key.elements)))

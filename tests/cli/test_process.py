@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -72,6 +73,65 @@ def test_a_signal_leaves_nothing_behind(number: int, code: int, word: str, engin
     assert err.strip() == word
     assert processes_of(process.pid) == []
     assert list(tmp_path.iterdir()) == []
+
+
+RING = """\
+from typing import Annotated
+
+from protocheck import Between, Protocol, action, eventually, guard, leads_to
+
+
+class Ring(Protocol, fairness="weak"):
+    at: Annotated[int, Between(0, 3)] = 0
+    done: bool = False
+
+    @action
+    def turn(self) -> None:
+        guard(going=not self.done)
+        self.at = (self.at + 1) % 3
+
+    @action
+    def finish(self) -> None:
+        guard(last=self.at == 2)
+        self.done = True
+
+    @eventually
+    def finished(self) -> bool:
+        return self.done
+
+    @leads_to("finished")
+    def at_three(self) -> bool:
+        return self.at == 3
+"""
+
+
+@pytest.mark.parametrize("engine", ["explorer", "tlc", "auto"])
+def test_a_loop_is_found_and_shown_by_both_engines(engine: str, tmp_path: Path) -> None:
+    (tmp_path / "ring.py").write_text(RING)
+    process = start("run", str(tmp_path / "ring.py"), "--engine", engine, "--trace", str(tmp_path / "t.json"))
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (1, "")
+    assert "finished is violated by 3 states and a loop (eventually, " in out
+    assert "from state 3 it goes back to state 1 by turn(), and so on for ever" in out
+    assert out.splitlines()[-1] == "✗ ring violates finished"
+    # The search for violations of safety was finished: that much holds, and nothing "stopped early".
+    assert "deadlock_free  implicit    holds" in out
+    assert "stopped early" not in out
+    data = json.loads((tmp_path / "t.json").read_text())["traces"][0]
+    assert (data["loop_to"], data["closing"]) == (0, {"action": "turn", "args": {}})
+
+
+@pytest.mark.parametrize("engine", ["explorer", "tlc"])
+def test_stuttering_and_a_vacuous_response(engine: str, tmp_path: Path) -> None:
+    (tmp_path / "ring.py").write_text(RING.replace(', fairness="weak"', ""))
+    process = start("run", str(tmp_path / "ring.py"), "--engine", engine, "--property", "finished")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "finished is violated by 1 state and stuttering" in out
+    process = start("run", str(tmp_path / "ring.py"), "--engine", engine, "--property", "at_three")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "warning: at_three holds vacuously: what should lead to it never occurs" in out
 
 
 def test_whoever_reads_may_stop_early() -> None:

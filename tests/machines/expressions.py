@@ -34,7 +34,7 @@ from .kinds import (
     size,
     source,
 )
-from .scope import Atom, Dice, Scope, World, writable
+from .scope import Atom, Dice, Scope, World, lively, writable
 
 Option = tuple[int, Callable[[], str]]
 
@@ -109,7 +109,7 @@ class Expressions:
             return self.simple_condition(scope)
         atoms = [atom for atom in scope.of_type(kind) if not tight or inside(atom.kind, kind)]
         if atoms and (not writable(kind, scope) or not self.has_literal(scope, kind) or self.dice.chance(70)):
-            return self.mention(self.dice.pick(atoms))
+            return self.mention(self.dice.pick(lively(atoms, self.dice)))
         return self.literal(scope, kind, tight)
 
     def simple_condition(self, scope: Scope) -> str:
@@ -117,7 +117,7 @@ class Expressions:
         atoms = [atom for atom in scope.atoms if writable(atom.kind, scope)]
         if not atoms:
             return self.dice.pick(("True", "False"))
-        atom = self.dice.pick(atoms)
+        atom = self.dice.pick(lively(atoms, self.dice))
         name = self.mention(atom)
         match atom.kind:
             case BoolKind():
@@ -330,7 +330,7 @@ class Expressions:
 
     def any_kind(self, scope: Scope) -> Kind:
         """A kind of which there are names here."""
-        kinds = [atom.kind for atom in scope.atoms if writable(atom.kind, scope)]
+        kinds = [atom.kind for atom in lively(scope.atoms, self.dice) if writable(atom.kind, scope)]
         return self.dice.pick(kinds) if kinds else INT
 
     def membership(self, scope: Scope, depth: int) -> str:
@@ -349,8 +349,9 @@ class Expressions:
 
     def scalar(self, scope: Scope) -> Kind:
         """A kind of simple values of which one can be written here."""
-        kinds = [atom.kind for atom in scope.atoms if isinstance(atom.kind, _SCALARS) and writable(atom.kind, scope)]
-        kinds += [atom.kind.element for atom in scope.atoms if isinstance(atom.kind, SetKind | SequenceKind)]
+        atoms = lively(scope.atoms, self.dice)
+        kinds = [atom.kind for atom in atoms if isinstance(atom.kind, _SCALARS) and writable(atom.kind, scope)]
+        kinds += [atom.kind.element for atom in atoms if isinstance(atom.kind, SetKind | SequenceKind)]
         kinds = [kind for kind in kinds if writable(kind, scope) and size(kind) <= 64]
         return self.dice.pick(kinds) if kinds else INT
 
@@ -389,7 +390,7 @@ class Expressions:
         options: list[tuple[int, Callable[[], tuple[str, Kind, bool]]]] = [
             (4, lambda: (self.ranged(scope, 0), IntKind(-3, 4), False))
         ]
-        for atom in scope.atoms:
+        for atom in lively(scope.atoms, self.dice):
             if isinstance(atom.kind, SequenceKind) or (isinstance(atom.kind, SetKind) and not ordered):
                 kind = atom.kind.element
                 options.append((3, lambda atom=atom, kind=kind: (self.mention(atom), kind, atom.ghost)))
@@ -473,7 +474,8 @@ class Expressions:
         collections = [atom for atom in scope.atoms if isinstance(atom.kind, SetKind | SequenceKind)]
         options: list[Option] = [(1, lambda: f"len({self.ranged(scope, depth)})")]
         if collections:
-            options.append((5, lambda: f"len({self.expr(scope, self.dice.pick(collections).kind, depth)})"))
+            kind = self.dice.pick(lively(collections, self.dice)).kind
+            options.append((5, lambda: f"len({self.expr(scope, kind, depth)})"))
         return self.dice.weighted(options)
 
     def aggregate(self, scope: Scope, depth: int) -> str:

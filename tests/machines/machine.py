@@ -104,6 +104,8 @@ class _Writer:
         methods += [self.init_method()] if has_init else []
         actions = [self.action_method(name) for name in dice.some(ACTIONS, dice.pick((1, 2, 2, 3)), 4)]
         in_two = dice.chance(15)
+        if dice.chance(60):
+            actions.insert(dice.between(0, len(actions)), self.stirring())
         properties = self.property_methods(by_name=in_two)
         keywords = dice.pick(("", "", "", "", ', fairness="weak"', ', fairness="strong"'))
         if in_two:
@@ -148,7 +150,7 @@ class _Writer:
         enums = tuple(dice.some((EnumKind("Color", ("RED", "GREEN")), EnumKind("Step", ("A", "B", "C"))), 0, 2))
         constants: list[Atom] = []
         if dice.chance(60):
-            constants.append(Atom("n", IntKind(2, 2)))
+            constants.append(Atom("n", IntKind(2, 2), constant=True))
         tokens = [
             MemberKind("names", LiteralKind(("b", "c")), ('"b"', '"c"')),
             MemberKind("servers", LiteralKind(("s1", "s2")), ('"s1"', '"s2"'), symmetric=True),
@@ -158,7 +160,7 @@ class _Writer:
             first = enums[0]
             tokens.append(MemberKind("kinds", first, tuple(f"{first.name}.{m}" for m in first.members[:2])))
         for kind in dice.some(tokens, 0, 2):
-            constants.append(Atom(kind.constant, SetKind(kind)))
+            constants.append(Atom(kind.constant, SetKind(kind), constant=True))
         self.world = World(enums, (), tuple(constants), risk, overflow)
         records = tuple(self.record(name) for name in dice.some(("Ack", "Put", "Cell"), 0, 3))
         self.world = World(enums, records, tuple(constants), risk, overflow)
@@ -301,7 +303,7 @@ class _Writer:
 
     def scope(self) -> Scope:
         """What a method sees besides its parameters."""
-        constants = tuple(Atom(f"self.{atom.text}", atom.kind) for atom in self.world.constants)
+        constants = tuple(Atom(f"self.{atom.text}", atom.kind, constant=True) for atom in self.world.constants)
         return Scope((*constants, *self.state()), (*self.functions, *self.helpers))
 
     def signature(self, kinds: Sequence[Kind]) -> str:
@@ -376,7 +378,7 @@ class _Writer:
 
     def init_method(self) -> str:
         parameters = [Atom(atom.text, atom.kind) for atom in self.parameters()]
-        constants = tuple(Atom(f"self.{atom.text}", atom.kind) for atom in self.world.constants)
+        constants = tuple(Atom(f"self.{atom.text}", atom.kind, constant=True) for atom in self.world.constants)
         given = tuple(
             Atom(f"self.{item.name}", item.kind, item.ghost)
             for item in self.variables
@@ -400,6 +402,17 @@ class _Writer:
             decorator = f'@action(fairness="{fairness}"{each})'
         signature = "".join(f"{self.parameter_text(atom)}, " for atom in parameters)
         return f"{decorator}\ndef {name}(self, {signature}) -> None:\n" + _block(body)
+
+    def stirring(self) -> str:
+        """An action that gives a variable any value, so that the others are met in many states."""
+        small = [item for item in self.variables if not item.ghost and size(item.kind) <= MAX_CHOICES]
+        if not small:
+            return self.action_method("stir")
+        variable = self.dice.pick(small)
+        name = f"self.{variable.name}"
+        guards = [f"guard(other=to != {name})"] if self.dice.chance(60) else []
+        lines = [f"@action\ndef stir(self, to: {annotation(variable.kind)}) -> None:"]
+        return "\n".join(lines) + "\n" + _block([*guards, f"{name} = to"])
 
     def property_methods(self, by_name: bool) -> list[str]:
         """Properties of every kind; in one of two classes the goal of a `leads_to` is named as a string."""

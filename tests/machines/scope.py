@@ -35,6 +35,7 @@ class Atom:
     kind: Kind
     ghost: bool = False
     parameter: bool = False
+    constant: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,12 @@ class Dice:
                 return option()
             at -= weight
         raise AssertionError("the weights do not add up")
+
+
+def lively(atoms: Sequence[Atom], dice: Dice) -> list[Atom]:
+    """The names without the constants, which say little, or now and then all of them."""
+    moving = [atom for atom in atoms if not atom.constant]
+    return moving if moving and not dice.chance(20) else list(atoms)
 
 
 def writable(kind: Kind, scope: Scope) -> bool:

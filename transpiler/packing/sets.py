@@ -179,6 +179,9 @@ def _member_of_known(element: Value, items: tuple[object, ...], scope: Scope) ->
         inside = low.both(low.at_most(low.Const(least), word), low.at_most(word, low.Const(most)))
         if most - least + 1 == len(set(numbers)):
             return inside
+        inside = knowledge.decide(inside, scope.facts)
+        if inside == low.FALSE:
+            return inside
         mask = sum(1 << (item - least) for item in set(numbers))
         return low.both(inside, low.has_bit(low.Const(mask), low.subtract(word, low.Const(least))))
     layout = layout_for(scope.builder, element, scope.facts)
