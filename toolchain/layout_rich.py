@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TextIO
 
 import rich.box
@@ -11,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
-from .layout import Block, Line, Style, Table, Text
+from .layout import Block, Line, Style, Table, Text, table_width
 
 LOOKS: dict[Style, str] = {"": "", "good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim", "strong": "bold"}
 
@@ -30,14 +31,40 @@ def render_rich(blocks: Iterable[Block], file: TextIO, width: int | None = None,
             case Line(parts):
                 console.print(_joined(parts), soft_wrap=False)
             case Table():
-                console.print(Padding(_table(block.kept()), (0, 0, 0, 1), expand=False))
+                kept = block.kept()
+                fitting = next((t for t in _narrower(kept) if table_width(t) <= console.width), kept)
+                console.print(Padding(_table(fitting), (0, 0, 0, 2), expand=False))
+
+
+def _narrower(table: Table) -> Iterator[Table]:
+    """The table, then with its places (the column without a heading) cut down to file names, then without them."""
+    yield table
+    places = [column.title == "" for column in table.columns]
+    yield Table(
+        table.columns,
+        tuple(
+            tuple(
+                replace(cell, text=cell.text.rpartition("/")[2]) if is_place else cell
+                for cell, is_place in zip(row, places, strict=True)
+            )
+            for row in table.rows
+        ),
+    )
+    keep = [index for index, is_place in enumerate(places) if not is_place]
+    yield Table(
+        tuple(table.columns[index] for index in keep), tuple(tuple(row[index] for index in keep) for row in table.rows)
+    )
 
 
 def _table(table: Table) -> RichTable:
-    result = RichTable(box=rich.box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1))
-    for column in table.columns:
+    # With this box every column is followed by a blank of its own; one more of padding makes a gap of two.
+    look = {"box": rich.box.SIMPLE_HEAD, "show_edge": False, "pad_edge": False, "padding": (0, 1, 0, 0)}
+    result = RichTable(header_style="bold", **look)  # type: ignore[arg-type]
+    for index, column in enumerate(table.columns):
         justify = "right" if column.numeric else "left"
-        result.add_column(RichText(column.title), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        # The first column names what a row is about; it is the last to be broken.
+        title = RichText(column.title)
+        result.add_column(title, justify=justify, overflow="fold", no_wrap=index == 0)  # type: ignore[arg-type]
     for row in table.rows:
         result.add_row(*(_text(cell) for cell in row))
     return result

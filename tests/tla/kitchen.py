@@ -98,7 +98,7 @@ def kitchen() -> ir.Protocol:
     owner = types.Function(MODEL, types.Optional(MODEL))
     grid, pairs = types.Function(BOOL, INT), types.Function(types.Tuple((INT, BOOL)), PHASE)
     nested = types.Sequence(types.Sequence(INT))
-    w, x, m = local("w", MODEL), local("x"), local("m", MESSAGE)
+    w, m = local("w", MODEL), local("m", MESSAGE)
     step, unwrapped = local("Len"), local("c", COUNT)
     busy = helper(
         "busy_with",

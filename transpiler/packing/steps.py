@@ -304,7 +304,7 @@ def lower_effect(
     fits: Low = low.TRUE
     for update in updates:
         layout = frame.layouts[update.variable]
-        value = naming.named(scope.value(update.value), update.variable)
+        value = naming.named(scope.value(update.value), f"{update.variable}_after")
         try:
             found = list(_changes(value, layout, frame.offsets[update.variable], frame, scope))
         except ExoticError:
