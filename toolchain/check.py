@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..transpiler import ir
 from ..transpiler.instance import Instance, instantiate
+from ..transpiler.interpreter import Taken, holds, initial_states
 from ..transpiler.mutation import drop_guard
 from .counterexample import place
 from .errors import UserError, nearest
@@ -294,8 +295,12 @@ def _coverage_warnings(protocol: ir.Protocol, baseline: Verdict) -> tuple[str, .
 
 
 def _vacuous(runner: _Runner, instance: Instance, requested: Sequence[str]) -> tuple[str, ...]:
-    """A `leads_to` whose left side never occurs holds of nothing: the bounds are too small to say anything."""
+    """Liveness that says nothing here: what should lead to it never occurs, or it is true from the start."""
     protocol, warnings = instance.protocol, []
+    for item in protocol.of_kind("eventually"):
+        starts = [begun.state for _, begun in initial_states(instance) if isinstance(begun, Taken)]
+        if item.name in requested and all(holds(instance, item.body, state) for state in starts):
+            warnings.append(f"{item.name} holds vacuously: it is true in every initial state ({place(item.span)})")
     for item in protocol.of_kind("leads_to"):
         if item.name in requested:
             occurs = replace(item, kind="reachable", target=None)

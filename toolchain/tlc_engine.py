@@ -67,8 +67,8 @@ class TlcEngine:
     def __init__(self, toolchain: Toolchain | None = None, *, canonical: bool = True, coverage: bool = True) -> None:
         self._toolchain = toolchain or find_toolchain(archive="use")
         self._own_toolchain = toolchain is None
-        self._canonical = canonical
-        self._coverage = coverage
+        self.canonical = canonical
+        self.coverage = coverage
         self._lock = threading.Lock()
         self._checks = 0
 
@@ -156,10 +156,10 @@ class _Check:
             properties=(*steps, *transitions.values()),
         )
         deadlock = self.selected("deadlock_free")
-        run = self.tlc(config, deadlock=deadlock, workers=self.job.workers, coverage=self.engine._coverage, counts=True)
+        run = self.tlc(config, deadlock=deadlock, workers=self.job.workers, coverage=self.engine.coverage, counts=True)
         if run.outcome.is_violation and self.job.workers > 1:
             # Only one worker finds a shortest trace, and always the same.
-            run = self.tlc(config, deadlock=deadlock, coverage=self.engine._coverage, counts=True)
+            run = self.tlc(config, deadlock=deadlock, coverage=self.engine.coverage, counts=True)
         order = ("type_ok", "well_defined", *invariants, *transitions, *(["deadlock_free"] if deadlock else []))
         found = self.violation(run)
         if found is None:
@@ -204,7 +204,7 @@ class _Check:
 
     def first_of(self, found: _Found, config: Config, order: Sequence[str]) -> _Found:
         """The violation to report: that of the shortest trace, among equally long ones the first in order."""
-        if not self.engine._canonical:
+        if not self.engine.canonical:
             return found
         small = reference_check(self.instance, frozenset(order), max_states=_INTERPRETED_STATES)
         if small.status == "violated" and (small.violated, len(small.trace)) == (found.name, len(found.trace.steps)):
@@ -291,6 +291,7 @@ class _Check:
             files[f"{name}.tla"] = text
             config = replace(config, constraint=constraint)
         files[f"{name}.cfg"] = config_text(config)
+        _demand_listed(config, files[f"{name}.cfg"])
         stop = _Stop(self.job.cancel)
         run = run_tlc(
             TlcJob(
@@ -310,6 +311,10 @@ class _Check:
             self.count(run)
         if stop.reason:
             raise _Doubt("inconclusive", stop.reason)
+        limit, distinct = self.job.budget.max_states, run.outcome.stats.distinct
+        if limit is not None and distinct is not None and distinct > limit and not run.outcome.is_violation:
+            # TLC reports its progress too rarely to be stopped in a short run; the budget means the same all the same.
+            raise _Doubt("inconclusive", f"more than {limit:,} states")
         return run
 
     def remaining(self) -> float | None:
@@ -383,6 +388,18 @@ class _Check:
             return replay(self.instance, states, actions, loop_to=loop_to, stuttering=printed.stuttering)
         except (DecodeError, ReplayError) as error:
             raise _Doubt("invalid", f"TLC's counter-example is not one of the protocol's: {error}") from error
+
+
+def _demand_listed(config: Config, text: str) -> None:
+    """Raise where a property is not in the .cfg as it was written: TLC would pass over it without a word."""
+    lines = set(text.splitlines())
+    wanted = [
+        *(f"INVARIANT {name}" for name in config.invariants),
+        *(f"PROPERTY {name}" for name in config.properties),
+    ]
+    for line in wanted:
+        if line not in lines:
+            raise _Doubt("invalid", f"the .cfg has no line `{line}`: TLC would not evaluate it")
 
 
 class _Stop(threading.Event):

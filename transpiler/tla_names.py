@@ -29,6 +29,11 @@ STANDARD_OPERATORS: Mapping[str, frozenset[str]] = {
     "TLC": frozenset(_TLC_OPERATORS.split()),
 }
 
+_BUILT_ON: Mapping[str, tuple[str, ...]] = {
+    "FiniteSets": ("Sequences",),
+    "TLC": ("Sequences", "FiniteSets"),
+}
+
 _RESERVED_WORDS = """
     ACTION ASSUME ASSUMPTION AXIOM BOOLEAN BY CASE CHOOSE CONSTANT CONSTANTS COROLLARY DEF DEFINE DEFS DOMAIN ELSE
     ENABLED EXCEPT EXTENDS FALSE HAVE HIDE IF IN INSTANCE LAMBDA LEMMA LET LOCAL MODULE NEW OBVIOUS OMITTED ONLY OTHER
@@ -98,9 +103,9 @@ def member_string(member: Any) -> str:
 def identifier(name: str) -> str:
     """A name that TLA+ accepts; Python's own names nearly always are."""
     plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    if not re.search("[A-Za-z]", plain) or plain[0].isdigit():
+    if not re.search("[A-Za-z]", plain) or plain[0].isdigit() or plain.startswith(("WF_", "SF_")):
         plain = f"x{plain}"
-    return f"{plain}_" if plain in _RESERVED or plain.startswith(("WF_", "SF_")) else plain
+    return f"{plain}_" if plain in _RESERVED else plain
 
 
 def fresh(wanted: str, used: Iterable[str]) -> str:
@@ -158,8 +163,10 @@ def check_names(protocol: ir.Protocol) -> list[Diagnostic]:
 def check_extended(protocol: ir.Protocol, modules: Iterable[str]) -> None:
     """Raise `CompileError` where a name of the protocol is an operator of a module that it extends."""
     diagnostics = []
+    # TLC also takes the operators of the modules that these are built on for theirs, LOCAL though they are.
+    known = sorted({*modules}.union(*(_BUILT_ON.get(module, ()) for module in modules)))
     for claim in _claims(protocol):
-        for module in modules:
+        for module in known:
             if claim.text in STANDARD_OPERATORS[module]:
                 diagnostics.append(
                     Diagnostic(

@@ -49,7 +49,7 @@ from protocheck import (
 )
 '''
 
-VARIABLES = ("phase", "x", "queue", "owner", "Tail", "level", "Done")
+VARIABLES = ("phase", "x", "queue", "owner", "tail", "level", "Done")
 GHOSTS = ("truth", "history")
 ACTIONS = ("move", "send", "take_back", "tick", "give_up")
 PARAMETERS = ("i", "to", "Seq", "k", "by")

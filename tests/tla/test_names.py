@@ -185,7 +185,7 @@ def test_model_values_keep_their_names_where_tla_can_have_them() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("x", "x"), ("_", "x_"), ("", "x"), ("1a", "x1a"), ("é", "x_"), ("IN", "IN_"), ("SF_a", "SF_a_"), ("_x1", "_x1")],
+    [("x", "x"), ("_", "x_"), ("", "x"), ("1a", "x1a"), ("é", "x_"), ("IN", "IN_"), ("SF_a", "xSF_a"), ("_x1", "_x1")],
 )
 def test_identifier(name: str, expected: str) -> None:
     assert identifier(name) == expected
