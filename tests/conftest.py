@@ -1,4 +1,7 @@
-"""What all tests share: golden files, compared as they are and rewritten by `--update-goldens`, never in CI."""
+"""What all tests share: golden files, compared as they are and rewritten by `--update-goldens`, never in CI.
+
+And how Hypothesis looks for examples.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,6 +20,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--update-goldens") and os.environ.get("CI"):
         raise pytest.UsageError("--update-goldens is refused in CI: a golden is changed by a person who read it")
+    # How fast a machine is says nothing about the code; in CI the same examples are tried each time.
+    settings.register_profile(
+        "protocheck",
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        derandomize=bool(os.environ.get("CI")),
+    )
+    settings.load_profile("protocheck")
 
 
 @pytest.fixture

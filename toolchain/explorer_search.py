@@ -259,7 +259,11 @@ class Search:
         type_ok, well_defined = 0, 1
         if type_ok not in flagged and self.program.looks_ahead:
             found: dict[int, int | None] = {}
-            self.visited.expand(self.program, level, lambda kind, state: found.setdefault(kind, state) and None)
+
+            def flag(kind: int, state: int | None) -> None:
+                found.setdefault(kind, state)
+
+            self.visited.expand(self.program, level, flag)
             if well_defined in found and flagged.get(well_defined, 0) is not None:
                 # None is a choice of init, which comes before every state.
                 places = {state: place for place, state in enumerate(level)}

@@ -30,6 +30,7 @@ from .tlc import Toolchain, find_toolchain
 from .tlc.driver import TlcJob, TlcRun, run_tlc
 from .tlc.stats import TlcProgress
 from .tlc_decode import DecodeError, Decoder
+from .tlc_effort import is_short_run
 
 # How many states the interpreter looks at to see that TLC's first violation is the one to report. Beyond that a second
 # run of TLC is cheaper.
@@ -99,6 +100,7 @@ class _Check:
         self.instance = job.instance
         self.protocol = job.instance.protocol
         self.started = time.monotonic()
+        self.short_run = is_short_run(job.instance)
         self.evaluated: list[str] = []
         self.stats: Stats | None = None
         self.coverage: Mapping[str, int] = {}
@@ -301,6 +303,7 @@ class _Check:
                 workers=workers,
                 check_deadlock=deadlock,
                 coverage=coverage,
+                short_run=self.short_run,
                 timeout=self.remaining(),
             ),
             self.toolchain,

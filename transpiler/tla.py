@@ -35,6 +35,7 @@ from .tla_config import Constants, constants_of
 from .tla_domains import membership, membership_parts
 from .tla_expressions import outermost
 from .tla_layout import WIDTH, Lines, hanging, lines
+from .tla_levels import moored
 from .tla_library import LIBRARY, Used, definition
 from .tla_names import (
     INIT,
@@ -52,7 +53,7 @@ from .tla_names import (
 )
 from .tla_operators import Conjunct, Operator, comments, head, position
 from .tla_scope import Scope
-from .tla_syntax import Text, atom, braces, infix, negated, parenthesised, string
+from .tla_syntax import Text, atom, braces, infix, inside, negated, parenthesised, string
 
 # Standard modules in the order in which they are extended.
 _MODULES = ("Integers", "Sequences", "FiniteSets", "TLC")
@@ -99,6 +100,7 @@ def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: s
 
     Raises `CompileError` where two names would be one in TLA+. `constants` holds canonical values by Python name.
     """
+    protocol = moored(protocol)
     names = names_of(protocol)
     used = Used(names)
     scope = outermost(protocol, names, used)
@@ -251,7 +253,12 @@ def _well_defined(protocol: ir.Protocol, dropped: str | None, scope: Scope) -> l
 
 def _of_steps(name: str, notes: Lines, body: ir.Expr, scope: Scope) -> Operator:
     """`[][body]_vars`: true of every step that changes something."""
-    *before, last = hanging("[][", lines(body, scope, WIDTH - 12))
+    text = scope.text(body)
+    shown = lines(body, scope, WIDTH - 12)
+    if inside(text) != text:
+        *before, last = hanging("(", shown)
+        shown = (*before, f"{last})")
+    *before, last = hanging("[][", shown)
     return Operator(name, notes, body=(*before, f"{last}]_{VARS}"))
 
 

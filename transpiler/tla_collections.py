@@ -20,6 +20,7 @@ from .tla_syntax import (
     braces,
     call,
     infix,
+    inside,
     joined,
     let,
     number,
@@ -173,7 +174,7 @@ def _comprehension(generators: tuple[ir.Generator, ...], element: ir.Expr, scope
         bounds.append(bounded(name, source))
     if rest:
         return prefix("UNION", atom(f"{{{_comprehension(rest, element, inner)} : {', '.join(bounds)}}}"))
-    return atom(f"{{{inner.text(element)} : {', '.join(bounds)}}}")
+    return atom(f"{{{inside(inner.text(element))} : {', '.join(bounds)}}}")
 
 
 def quantifier_head(expr: ir.Quantifier, scope: Scope) -> tuple[str, Text | None, ir.Expr, Scope]:

@@ -6,6 +6,7 @@ than choose (`a - b % c`), so an operand goes without parentheses only if its wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -160,7 +161,15 @@ def bounded(name: str, collection: Text) -> str:
 
 def braces(*elements: Text) -> Text:
     """`{a, b}`."""
-    return atom("{" + ", ".join(map(str, elements)) + "}")
+    return atom("{" + ", ".join(str(inside(element)) for element in elements) + "}")
+
+
+def inside(text: Text) -> Text:
+    r"""What may stand right behind a brace or bracket, where `x \in S` would be read as the binding of a name.
+
+    `{x \in S : y \in T}` is the subset of S for which `y \in T`, never the truths of `x \in S` for the y in T.
+    """
+    return parenthesised(text) if _BINDING.match(text.text) else text
 
 
 def angles(*elements: Text) -> Text:
@@ -178,6 +187,8 @@ def number(value: int) -> Text:
     """An integer literal."""
     return atom(str(value)) if value >= 0 else negative(atom(str(-value)))
 
+
+_BINDING = re.compile(r"(?:\w+|<<[\w, ]*>>) \\in\b")
 
 TRUE, FALSE = atom("TRUE"), atom("FALSE")
 

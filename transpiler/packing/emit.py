@@ -70,7 +70,7 @@ def with_names(body: Callable[[Page], None], names: Callable[[low.Bits], str]) -
     wanted = [node for node, times in draft.writer.wanted.items() if times > 1 and isinstance(node, low.Bits)]
     wanted.sort(key=lambda node: (node.shift, node.width))
     # A name is computed for every state, so that tests of single bits are not worth one.
-    named = {node: names(node) for node in wanted if node.width > 1}
+    named: dict[Low, str] = {node: names(node) for node in wanted if node.width > 1}
     page = Page(Writer(named))
     for node, name in named.items():
         page.line(f"{name} = {Writer().value(node)}")

@@ -16,6 +16,7 @@ from ..interpreter import Undefined, evaluate
 from . import facts as knowledge
 from . import layouts, low, sets, structures
 from .builder import Builder
+from .fitting import equal, fit
 from .low import Low
 from .scope import Scope
 from .values import (
@@ -31,8 +32,6 @@ from .values import (
     Truth,
     Value,
     common_layout,
-    equal,
-    fit,
     is_number,
     number,
     of_code,
@@ -303,10 +302,10 @@ def interpreted(expr: ir.Expr, scope: Scope) -> Value:
     builder = scope.builder
     words: list[Low] = []
     given = sorted(needs.locals & scope.locals.keys())
-    locals = {name: _carry(scope.locals[name], builder, words) for name in given}
+    locals = {name: carry(scope.locals[name], builder, words) for name in given}
     names = sorted(needs.variables)
-    before = {name: _carry(scope.variables[name], builder, words) for name in names}
-    after = None if scope.after is None else {name: _carry(scope.after[name], builder, words) for name in names}
+    before = {name: carry(scope.variables[name], builder, words) for name in names}
+    after = None if scope.after is None else {name: carry(scope.after[name], builder, words) for name in names}
     instance = builder.instance
 
     def run(*codes: Any) -> Any:
@@ -329,8 +328,8 @@ Carrier = Callable[[tuple[Any, ...]], Any]
 """Finds a Python value among the words that generated code hands over."""
 
 
-def _carry(value: Value, builder: Builder, words: list[Low]) -> Carrier:
-    """Adds the words that make up a value, and tells how to put it together again."""
+def carry(value: Value, builder: Builder, words: list[Low]) -> Carrier:
+    """Add the words that make up a value, and tell how to put it together again."""
 
     def place_of(word: Low) -> int:
         if word not in words:
@@ -350,21 +349,21 @@ def _carry(value: Value, builder: Builder, words: list[Low]) -> Carrier:
             place = place_of(word)
             return lambda given: layouts.decode(layout, given[place])
         case Parts(items, record):
-            parts = [_carry(item, builder, words) for item in items]
+            parts = [carry(item, builder, words) for item in items]
             if record is None:
                 return lambda given: tuple(part(given) for part in parts)
             python, names = record.python, [name for name, _ in record.fields]
             return lambda given: python(**dict(zip(names, [part(given) for part in parts], strict=True)))
         case Entries(keys, items):
-            entries = [_carry(item, builder, words) for item in items]
+            entries = [carry(item, builder, words) for item in items]
             return lambda given: types.FrozenDict(zip(keys, [entry(given) for entry in entries], strict=True))
         case Listing(items):
-            listed = [_carry(item, builder, words) for item in items]
+            listed = [carry(item, builder, words) for item in items]
             return lambda given: tuple(item(given) for item in listed)
         case Run():
             layout = layouts.SequenceLayout(value.element, value.min_length, value.max_length)
             code, _ = fit(builder, value, layout, knowledge.NOTHING)
-            return _carry(Code(layout, code), builder, words)
+            return carry(Code(layout, code), builder, words)
 
 
 def known(value: Value) -> Any:

@@ -40,6 +40,8 @@ def bounds(node: Low, facts: Facts) -> tuple[Bound, Bound]:
 
 def known_bits(word: Low, facts: Facts) -> tuple[int, int]:
     """The bits of a word known to be one, and those known to be zero."""
+    if not facts.ones and not facts.zeros:
+        return 0, 0
     ones, zeros = facts.ones.get(word, 0), facts.zeros.get(word, 0)
     if isinstance(word, low.Bits):
         outer_ones, outer_zeros = known_bits(word.word, facts)

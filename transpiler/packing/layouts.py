@@ -400,10 +400,9 @@ def decode(layout: Layout, code: int) -> Any:
             return parts if record is None else _construct(record, parts)
         case SequenceLayout(element):
             length = _cut(code, 0, layout.length_bits)
-            places = range(layout.length_bits, layout.length_bits + length * element.bits, element.bits or 1)
-            if not element.bits:
-                return (decode(element, 0),) * length
-            return tuple(decode(element, _cut(code, place, element.bits)) for place in places)
+            width = element.bits
+            places = (layout.length_bits + place * width for place in range(length))
+            return tuple(decode(element, _cut(code, place, width)) for place in places)
         case FunctionLayout(_, item):
             return FrozenDict(
                 (key, decode(item, _cut(code, slot * item.bits, item.bits))) for slot, key in enumerate(layout.keys)

@@ -1,261 +1,113 @@
-"""Expressions over machine words: what the explorer's code is made of, simplified as they are built.
+"""Words, simplified as they are built.
 
-A word is a Python int: a packed state, a field of it, the code of a value, the mask of a set. Truth values are words
-0 and 1. The functions here are the only way to build a node, and every one of them returns the simplest form it sees:
-constants are folded, sums are collected term by term (so that `after - before` cancels), tests of bits of the same
-word are merged into one, and what selects from a constant becomes a constant.
+The functions here are the only way to build a node of `nodes`, and every one of them returns the simplest form it
+sees: constants are folded, sums are collected term by term (so that `after - before` cancels), tests of bits of the
+same word are merged into one, and what selects from a constant becomes a constant.
 
-Nothing here may be undefined: whoever builds `floor_divide` knows that the divisor is not zero where it is evaluated.
+Nothing here may be undefined: whoever builds a division knows that the divisor is not zero where it is evaluated.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
-Bound = int | float
-"""An int, or an infinity where nothing is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Const:
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A local name of the generated code, which lies between its bounds."""
-
-    name: str
-    low: Bound = field(default=-math.inf, compare=False)
-    high: Bound = field(default=math.inf, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Bits:
-    """`width` bits of a word from `shift` on; the values that occur lie between the bounds."""
-
-    word: Low
-    shift: int
-    width: int
-    low: int = field(compare=False)
-    high: int = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Linear:
-    """`constant` plus the sum of every term times its coefficient; never a mere constant or a mere term."""
-
-    terms: tuple[tuple[Low, int], ...]
-    constant: int
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    left: Low
-    right: Low
-
-
-@dataclass(frozen=True, slots=True)
-class Division:
-    """Floor division and its remainder, Python's way."""
-
-    operator: OneOf["//", "%"]
-    left: Low
-    right: Low
-
-
-@dataclass(frozen=True, slots=True)
-class Extremum:
-    operator: OneOf["min", "max"]
-    items: tuple[Low, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Magnitude:
-    operand: Low
-
-
-@dataclass(frozen=True, slots=True)
-class BitOp:
-    operator: OneOf["&", "|", "^"]
-    left: Low
-    right: Low
-
-
-@dataclass(frozen=True, slots=True)
-class Without:
-    """The bits of `left` that `right` does not have."""
-
-    left: Low
-    right: Low
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    operator: OneOf["<<", ">>"]
-    word: Low
-    by: Low
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """The number of bits that are one."""
-
-    word: Low
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """An element of a table of the generated module; the index is within it."""
-
-    table: str
-    index: Low
-    low: Bound = field(compare=False)
-    high: Bound = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Invoke:
-    """A call of a function that the generated module is given."""
-
-    function: str
-    arguments: tuple[Low, ...]
-    low: Bound = field(default=-math.inf, compare=False)
-    high: Bound = field(default=math.inf, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Choose:
-    condition: Low
-    then: Low
-    orelse: Low
-
-
-# ------------------------------------------------------------------------------------------------- truth values
-
-
-@dataclass(frozen=True, slots=True)
-class Masked:
-    """`word & mask == expected`, for a mask that is not zero and an expectation within it."""
-
-    word: Low
-    mask: int
-    expected: int
-
-
-@dataclass(frozen=True, slots=True)
-class AtMostZero:
-    sum: Low
-
-
-@dataclass(frozen=True, slots=True)
-class IsZero:
-    sum: Low
-
-
-@dataclass(frozen=True, slots=True)
-class Same:
-    """Equality of two codes."""
-
-    left: Low
-    right: Low
-
-
-@dataclass(frozen=True, slots=True)
-class HasBit:
-    """Whether a word has the bit of an index that is not known; an index is never negative."""
-
-    word: Low
-    index: Low
-
-
-@dataclass(frozen=True, slots=True)
-class Negation:
-    operand: Low
-
-
-@dataclass(frozen=True, slots=True)
-class Junction:
-    """`and` / `or`, evaluated from the left."""
-
-    operator: OneOf["and", "or"]
-    items: tuple[Low, ...]
-
-
-Low = (
-    Const
-    | Name
-    | Bits
-    | Linear
-    | Product
-    | Division
-    | Extremum
-    | Magnitude
-    | BitOp
-    | Without
-    | Shift
-    | Count
-    | At
-    | Invoke
-    | Choose
-    | Masked
-    | AtMostZero
-    | IsZero
-    | Same
-    | HasBit
-    | Negation
-    | Junction
+from .nodes import (
+    FALSE,
+    ONE,
+    TRUE,
+    TRUTH,
+    ZERO,
+    At,
+    AtMostZero,
+    BitOp,
+    Bits,
+    Bound,
+    Choose,
+    Const,
+    Count,
+    Division,
+    Extremum,
+    HasBit,
+    Invoke,
+    IsZero,
+    Junction,
+    Linear,
+    Low,
+    Magnitude,
+    Masked,
+    Name,
+    Negation,
+    Product,
+    Same,
+    Shift,
+    Without,
+    cost,
+    operands,
 )
 
-TRUTH = (Masked, AtMostZero, IsZero, Same, HasBit, Negation, Junction)
-ZERO, ONE = Const(0), Const(1)
-FALSE, TRUE = ZERO, ONE
-
-
-def operands(node: Low) -> tuple[Low, ...]:
-    """The direct sub-expressions of a node."""
-    match node:
-        case Const() | Name():
-            return ()
-        case Bits() | Count() | Masked():
-            return (node.word,)
-        case Linear():
-            return tuple(term for term, _ in node.terms)
-        case Product() | Division() | BitOp() | Without() | Same():
-            return (node.left, node.right)
-        case Extremum() | Junction():
-            return node.items
-        case Magnitude() | Negation():
-            return (node.operand,)
-        case Shift():
-            return (node.word, node.by)
-        case At():
-            return (node.index,)
-        case Invoke():
-            return node.arguments
-        case Choose():
-            return (node.condition, node.then, node.orelse)
-        case AtMostZero() | IsZero():
-            return (node.sum,)
-        case HasBit():
-            return (node.word, node.index)
-
-
-def walk(node: Low) -> Iterator[Low]:
-    """The node and everything below it."""
-    yield node
-    for operand in operands(node):
-        yield from walk(operand)
-
-
-def cost(node: Low) -> int:
-    """How much work a node is, in operations; a call counts for many."""
-    own = 0 if isinstance(node, Const | Name) else 30 if isinstance(node, Invoke) else 1
-    return own + sum(map(cost, operands(node)))
-
+__all__ = [
+    "FALSE",
+    "ONE",
+    "TRUE",
+    "TRUTH",
+    "ZERO",
+    "At",
+    "AtMostZero",
+    "BitOp",
+    "Bits",
+    "Bound",
+    "Choose",
+    "Const",
+    "Count",
+    "Division",
+    "Extremum",
+    "HasBit",
+    "Invoke",
+    "IsZero",
+    "Junction",
+    "Linear",
+    "Low",
+    "Magnitude",
+    "Masked",
+    "Name",
+    "Negation",
+    "Product",
+    "Same",
+    "Shift",
+    "Without",
+    "add",
+    "at_most",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bits",
+    "both",
+    "choose",
+    "collect",
+    "cost",
+    "count",
+    "divide",
+    "either",
+    "equal",
+    "extremum",
+    "has_bit",
+    "junction",
+    "less",
+    "magnitude",
+    "masked",
+    "multiply",
+    "negate",
+    "operands",
+    "same",
+    "scale",
+    "shift_left",
+    "shift_right",
+    "subtract",
+    "truth",
+    "without",
+]
 
 # --------------------------------------------------------------------------------------------------- arithmetic
 

@@ -8,18 +8,18 @@ from functools import cache
 from typing import Any
 
 from .. import ir
+from ..conditions import TRUE
 from ..definedness import action_obligations, init_obligations, property_obligations
 from ..instance import Instance
 from . import emit, expressions, layouts, low
 from .builder import Builder
+from .fitting import field_of
 from .layouts import Layout
 from .low import Low
 from .render import STATE
 from .scope import Scope, needs_of
-from .steps import Block, Frame, Known, Task, TransitionInvariant, lower_task
-from .values import Value, field_of
-
-TRUE = ir.Literal(value=True, type=expressions.types.BOOL)
+from .steps import Block, Frame, Oblige, Task, TransitionInvariant, lower_task
+from .values import Known, Value
 
 NARROW = 25
 """Up to so many bits a state, a byte is set aside for each word that there may be: at most 32 MiB."""
@@ -89,11 +89,13 @@ class Program:
 
     def predicate(self, condition: ir.Expr) -> Callable[[int], bool]:
         """A function that tells whether a condition holds in a state where it is defined."""
-        return self._function("holds", "s", self.assembly.predicate_lines(condition))
+        found: Callable[[int], bool] = self._function("holds", "s", self.assembly.predicate_lines(condition))
+        return found
 
     def edges(self) -> Callable[[int, Edge], None]:
         """A function `edges(state, edge)` that hands on every step from a state."""
-        return self._function("edges", "s, edge", self.assembly.edge_lines(self.blocks))
+        found: Callable[[int, Edge], None] = self._function("edges", "s, edge", self.assembly.edge_lines(self.blocks))
+        return found
 
     def arguments(self, block: int, codes: tuple[int, ...]) -> tuple[str, tuple[tuple[str, Any], ...]]:
         """Action and arguments of a step that `edges` handed on."""
@@ -296,7 +298,7 @@ class _Assembly:
 
 
 def _may_be_undefined(block: Block) -> bool:
-    obliged = any(isinstance(item, emit.Oblige) for item in block.items)
+    obliged = any(isinstance(item, Oblige) for item in block.items)
     return obliged or any(check.defined != low.TRUE for check in block.effect.checks)
 
 

@@ -9,6 +9,7 @@ from typing import assert_never
 from .. import ir
 from . import facts as knowledge
 from . import layouts, low, tabulate
+from .fitting import equal, fit, rank, run, run_element
 from .low import Low
 from .scope import Scope
 from .values import (
@@ -22,15 +23,10 @@ from .values import (
     Truth,
     Value,
     common_layout,
-    equal,
-    fit,
     in_order,
     is_number,
     layout_for,
     number,
-    rank,
-    run,
-    run_element,
 )
 
 MAX_CELLS = 1024
@@ -312,7 +308,9 @@ def _sum(found: list[tuple[Low, Low]]) -> Low:
     counted: dict[tuple[Low, int], int] = {}  # (word, weight) → its bits of which each adds the weight
     for item, occurs in found:
         match item, occurs:
-            case low.Const(weight), low.Masked(word, one, expected) if one == expected and one & (one - 1) == 0:
+            case low.Const(weight), low.Masked(word, one, expected) if (
+                one == expected and one & (one - 1) == 0 and not counted.get((word, weight), 0) & one
+            ):
                 counted[word, weight] = counted.get((word, weight), 0) | one
             case low.Const(weight), _:
                 parts.append((occurs, weight))

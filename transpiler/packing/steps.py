@@ -18,10 +18,11 @@ from . import facts as knowledge
 from . import layouts, low
 from .builder import Builder
 from .expressions import interpreted
+from .fitting import entries, fit
 from .layouts import Layout
 from .low import Low
 from .scope import Scope
-from .values import Boxed, Code, Entries, ExoticError, Known, Number, Parts, Truth, Value, entries, fit, of_code
+from .values import Boxed, Code, Entries, ExoticError, Known, Number, Parts, Truth, Value, of_code
 
 MAX_UNROLLED = 128
 """So many argument tuples of an action become code of their own."""
@@ -154,8 +155,9 @@ def argument_tuples(
     given = [tuple(domains.values(builder.instance.parameters[action, item.name])) for item in parameters[:unrolled]]
     rest = [_loop(item.name, builder.instance.parameters[action, item.name], builder) for item in parameters[unrolled:]]
     for chosen in itertools.product(*given):
-        arguments = (*map(Known, chosen), *(loop for loop, _ in rest))
-        values = (*map(Known, chosen), *(value for _, value in rest))
+        known = tuple(map(Known, chosen))
+        arguments: tuple[Known | Loop, ...] = (*known, *(loop for loop, _ in rest))
+        values: tuple[Value, ...] = (*known, *(value for _, value in rest))
         names = [parameter.name for parameter in parameters]
         yield arguments, dict(zip(names, values, strict=True))
 

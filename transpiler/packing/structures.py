@@ -8,29 +8,10 @@ from .. import ir
 from .. import valuetypes as types
 from . import expressions, layouts, low, sets
 from . import facts as knowledge
+from .fitting import component, components, entries, equal, field_of, fit, run, run_element
 from .low import Low
 from .scope import Scope
-from .values import (
-    Code,
-    Entries,
-    ExoticError,
-    Known,
-    Listing,
-    Parts,
-    Run,
-    Truth,
-    Value,
-    common_layout,
-    component,
-    components,
-    entries,
-    equal,
-    field_of,
-    fit,
-    layout_for,
-    run,
-    run_element,
-)
+from .values import Code, Entries, ExoticError, Known, Listing, Parts, Run, Truth, Value, common_layout, layout_for
 
 MAX_LISTED = 32
 """Sequences up to this length are built element by element."""

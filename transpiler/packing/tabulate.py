@@ -22,7 +22,7 @@ WORTHWHILE = 3
 def all_hold(cells: list[tuple[Low, Low]], scope: Scope) -> Low:
     """Whether each condition holds that occurs, for cells of (it occurs, it holds)."""
     conjuncts: list[Low] = []
-    tabled: dict[tuple[Low, Low], list[tuple[int, Low]]] = {}  # (set, field) → bits with their conditions
+    tabled: dict[tuple[Low, low.Bits | low.Name], list[tuple[int, Low]]] = {}  # (set, field) → bits and conditions
     for occurs, holds in cells:
         match occurs:
             case low.Masked(word, one, expected) if one == expected and one & (one - 1) == 0:
@@ -31,14 +31,14 @@ def all_hold(cells: list[tuple[Low, Low]], scope: Scope) -> Low:
                     tabled.setdefault((word, field), []).append((one, holds))
                     continue
         conjuncts.append(low.either(low.negate(occurs), holds))
-    for (word, field), members in tabled.items():
-        table = _table(field, members) if len(members) >= WORTHWHILE else None
+    for (word, selector), members in tabled.items():
+        table = _table(selector, members) if len(members) >= WORTHWHILE else None
         if table is None:
             conjuncts.extend(low.either(low.masked(word, one, 0), holds) for one, holds in members)
         elif len(set(table)) == 1:
             conjuncts.append(low.masked(word, table[0], 0))
         else:
-            row = low.At(scope.builder.table(table), field, 0, max(table))
+            row = low.At(scope.builder.table(table), selector, 0, max(table))
             conjuncts.append(low.same(low.bit_and(word, row), low.ZERO))
     return knowledge.decide(low.both(*conjuncts), scope.facts)
 
