@@ -30,6 +30,7 @@ from .tla_syntax import (
     field,
     if_then_else,
     infix,
+    inside,
     joined,
     let,
     negated,
@@ -285,7 +286,7 @@ def _function(expr: ir.FunctionDisplay | ir.FunctionComprehension | ir.Apply | i
         case ir.Apply():
             return applied(text(expr.function), text(expr.key))
         case ir.FunctionUpdate():
-            changes = (f"![{text(key)}] = {text(value)}" for key, value in expr.entries)
+            changes = (f"![{inside(text(key))}] = {text(value)}" for key, value in expr.entries)
             return atom(f"[{text(expr.function)} EXCEPT {', '.join(changes)}]") if expr.entries else text(expr.function)
         case _:
             assert_never(expr)

@@ -9,6 +9,7 @@ from . import ir
 from .tla_collections import quantifier_head
 from .tla_expressions import in_order
 from .tla_scope import Scope
+from .tla_syntax import inside
 
 WIDTH = 96
 
@@ -45,7 +46,8 @@ def lines(expr: ir.Expr, scope: Scope, width: int = WIDTH) -> Lines:
             return _function(expr, scope, width)
         case ir.FunctionUpdate() if expr.entries:
             changes = [
-                hanging(f"![{scope.text(key)}] = ", lines(value, scope, width - 8)) for key, value in expr.entries
+                hanging(f"![{inside(scope.text(key))}] = ", lines(value, scope, width - 8))
+                for key, value in expr.entries
             ]
             return _enclosed(f"[{scope.text(expr.function)} EXCEPT", changes, "]")
         case _:

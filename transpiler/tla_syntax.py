@@ -127,7 +127,7 @@ def call(operator: str, *arguments: Text) -> Text:
 
 def applied(function: Text, *keys: Text) -> Text:
     """`function[key]`."""
-    return atom(f"{parenthesised(function)}[{', '.join(map(str, keys))}]")
+    return atom(f"{parenthesised(function)}[{', '.join(str(inside(key)) for key in keys)}]")
 
 
 def field(record: Text, name: str) -> Text:
@@ -174,7 +174,7 @@ def inside(text: Text) -> Text:
 
 def angles(*elements: Text) -> Text:
     """`<<a, b>>`."""
-    return atom("<<" + ", ".join(map(str, elements)) + ">>")
+    return atom("<<" + ", ".join(str(inside(element)) for element in elements) + ">>")
 
 
 def string(text: str) -> Text:
