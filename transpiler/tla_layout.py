@@ -9,7 +9,7 @@ from . import ir
 from .tla_collections import quantifier_head
 from .tla_expressions import in_order
 from .tla_scope import Scope
-from .tla_syntax import inside
+from .tla_syntax import inside, parenthesised
 
 WIDTH = 96
 
@@ -41,7 +41,8 @@ def lines(expr: ir.Expr, scope: Scope, width: int = WIDTH) -> Lines:
                 return (f"{head} :", *indented(body))
             if expr.operator == "any":
                 return (f"{head} :", *indented(bulleted("/\\ ", [(str(conditions),), body])))
-            return (f"{head} :", *indented((f"{conditions} =>", *indented(body))))
+            antecedent = conditions if conditions.low > 1 else parenthesised(conditions)
+            return (f"{head} :", *indented((f"{antecedent} =>", *indented(body))))
         case ir.FunctionDisplay() if len(expr.entries) > 1:
             return _function(expr, scope, width)
         case ir.FunctionUpdate() if expr.entries:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import domains
+from .. import valuetypes as types
 from ..instance import Instance
 from .layouts import InternedLayout
 
@@ -18,6 +20,30 @@ class Builder:
     tables: dict[tuple[int, ...], str] = field(default_factory=dict)
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
     interned: dict[Any, InternedLayout] = field(default_factory=dict)
+    records: dict[type, types.Record] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for domain in (*self.instance.variables.values(), *self.instance.parameters.values()):
+            self._collect_records(domain)
+
+    def _collect_records(self, domain: domains.Domain) -> None:
+        """Remember the record types in a domain by their classes: of a known record only its class is at hand."""
+        match domain:
+            case domains.RecordDomain(record, fields):
+                self.records[record.python] = record
+                parts: tuple[domains.Domain, ...] = tuple(part for _, part in fields)
+            case domains.UnionDomain(alternatives):
+                parts = alternatives
+            case domains.TupleDomain(items):
+                parts = items
+            case domains.OptionalDomain(item) | domains.SetDomain(item) | domains.SequenceDomain(item):
+                parts = (item,)
+            case domains.FunctionDomain(key, value):
+                parts = (key, value)
+            case _:
+                parts = ()
+        for part in parts:
+            self._collect_records(part)
 
     def table(self, values: tuple[int, ...]) -> str:
         """The name of a tuple of constants."""

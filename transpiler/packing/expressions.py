@@ -339,7 +339,10 @@ def carry(value: Value, builder: Builder, words: list[Low]) -> Carrier:
     match value:
         case Known(known):
             return lambda given: known
-        case Number(word) | Boxed(word):
+        case Number(word):
+            place = place_of(word)
+            return lambda given: int(given[place])  # a truth value may count as a number
+        case Boxed(word):
             place = place_of(word)
             return lambda given: given[place]
         case Truth(word):

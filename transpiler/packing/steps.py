@@ -329,10 +329,11 @@ def _encoded(naming: Lowering, value: Value, layout: Layout, hint: str) -> tuple
     """A Python value as one of the variable's layout, and the test that the layout has it."""
     if not isinstance(value, Boxed | Number):
         raise AssertionError(f"{value} has a layout of its own")
+    is_int = isinstance(value, Number)
 
     def encode(given: Any) -> int:
         try:
-            return layouts.encode(layout, given)
+            return layouts.encode(layout, int(given) if is_int else given)
         except layouts.OutsideError:
             return -1
 

@@ -131,16 +131,40 @@ def _place(record: types.Record, name: str) -> int:
 
 def _replace(expr: ir.Replace, scope: Scope) -> Value:
     value = scope.value(expr.record)
-    if isinstance(value, Code) and isinstance(value.layout, layouts.TupleLayout):
-        value = Parts(components(scope.builder, value.layout, value.low), value.layout.record)
-    if isinstance(value, Known) and isinstance(expr.type, types.Record):
-        value = Parts(tuple(Known(getattr(value.value, name)) for name, _ in expr.type.fields), expr.type)
+    changes = [(name, scope.value(change)) for name, change in expr.changes]
+    match value:
+        case Known(known) if isinstance(expr.type, types.Record):
+            value = Parts(tuple(Known(getattr(known, name)) for name, _ in expr.type.fields), expr.type)
+        case Code(layouts.TupleLayout(_, record) as layout, code):
+            value = Parts(components(scope.builder, layout, code), record)
+        case Code(layouts.UnionLayout() as layout, code):
+            return _replace_in_union(layout, code, changes, scope)
     if not isinstance(value, Parts) or value.record is None:
         raise ExoticError
-    items = list(value.items)
-    for name, change in expr.changes:
-        items[_place(value.record, name)] = scope.value(change)
-    return Parts(tuple(items), value.record)
+    return _replaced(value, value.record, changes)
+
+
+def _replaced(parts: Parts, record: types.Record, changes: list[tuple[str, Value]]) -> Parts:
+    items = list(parts.items)
+    for name, change in changes:
+        items[_place(record, name)] = change
+    return Parts(tuple(items), record)
+
+
+def _replace_in_union(layout: layouts.UnionLayout, code: Low, changes: list[tuple[str, Value]], scope: Scope) -> Value:
+    """The change in whichever alternative is at hand; one that lacks a field is not changed."""
+    result: Value | None = None
+    for tag, alternative in enumerate(layout.alternatives):
+        record = alternative.record
+        if record is None or any(record.field(name) is None for name, _ in changes):
+            continue
+        word = low.bits(code, layout.tag_bits, alternative.bits)
+        found = _replaced(Parts(components(scope.builder, alternative, word), record), record, changes)
+        here = low.same(low.bits(code, 0, layout.tag_bits), low.Const(tag))
+        result = found if result is None else expressions.chosen(here, found, result, scope)
+    if result is None:
+        raise ExoticError
+    return result
 
 
 def _is_instance(expr: ir.IsInstance, scope: Scope) -> Low:

@@ -153,7 +153,7 @@ def layout_for(builder: Builder, value: Value, facts: Facts) -> Layout:
     """A layout that certainly holds a value."""
     match value:
         case Known(known):
-            return _layout_of_known(known)
+            return _layout_of_known(builder, known)
         case Number(word):
             least, most = bounds(word, facts)
             if math.isinf(least) or math.isinf(most):
@@ -186,11 +186,14 @@ def common_layout(builder: Builder, items: Iterable[Value], facts: Facts) -> Lay
             result = join(result, layout_for(builder, item, facts))
     for item in every:
         if isinstance(item, Known) and not holds(result, item.value):
-            result = join(result, _layout_of_known(item.value))
+            result = join(result, _layout_of_known(builder, item.value))
     return result
 
 
-def _layout_of_known(value: Any) -> Layout:
+def _layout_of_known(builder: Builder, value: Any) -> Layout:
+    def common(members: Iterable[Any]) -> Layout:
+        return _joined(_layout_of_known(builder, member) for member in members)
+
     match value:
         case bool():
             return layouts.BOOL
@@ -199,16 +202,19 @@ def _layout_of_known(value: Any) -> Layout:
         case int() if type(value) is int:
             return layouts.int_layout(value, value)
         case frozenset():
-            return layouts.SetLayout(_joined(map(_layout_of_known, in_order(value))))
+            return layouts.SetLayout(common(in_order(value)))
         case tuple():
-            return layouts.SequenceLayout(_joined(map(_layout_of_known, value)), len(value), len(value))
+            return layouts.SequenceLayout(common(value), len(value), len(value))
         case dict():
-            keys = tuple(value)
-            return layouts.FunctionLayout(_keys_layout(keys), _joined(_layout_of_known(value[key]) for key in keys))
+            return layouts.FunctionLayout(_keys_layout(tuple(value)), common(value.values()))
         case range():
             raise ExoticError
+        case _ if type(value) in builder.records:
+            record = builder.records[type(value)]
+            fields = (_layout_of_known(builder, getattr(value, name)) for name, _ in record.fields)
+            return layouts.TupleLayout(tuple(fields), record)
         case _:
-            # Strings, members of an Enum, records; the type matters to numbers only.
+            # Strings and members of an Enum; the type matters to numbers only.
             return layouts.ChoiceLayout((value,), types.STR)
 
 
