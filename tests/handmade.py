@@ -153,7 +153,7 @@ def two_phase_commit(count: int = 3) -> ir.Protocol:
     working = ir.LiteralSet(members=("working", "prepared", "committed", "aborted"))
     rm_state = var("rm_state", types.Function(STR, STR))
     tm_state, tm_prepared = var("tm_state", STR), var("tm_prepared", types.Set(STR))
-    sent = var("messages", types.Set(types.Union((PREPARED, COMMIT, ABORT))))
+    sent = var("messages", types.Set(types.union((PREPARED, COMMIT, ABORT))))
     rm = local("rm", STR)
     some = param("rm", rm_set)
 
@@ -397,7 +397,7 @@ class Ack:
 
 DATA = record_type(Data, number=INT, last=BOOL)
 ACK = record_type(Ack, number=INT)
-WIRE = types.Union((DATA, ACK))
+WIRE = types.union((DATA, ACK))
 
 
 def wire() -> ir.Protocol:

@@ -103,7 +103,7 @@ class Mark:
 COLOR = types.Enumeration(Color)
 POINT = record_type(Point, x=INT, on=BOOL)
 MARK = record_type(Mark, x=INT)
-EITHER = types.Union((POINT, MARK))
+EITHER = types.union((POINT, MARK))
 SMALL = ints(-2, 3)
 OPTIONAL_INT, OPTIONAL_RECORD = types.Optional(INT), types.Optional(EITHER)
 INT_SET, COLOR_SET, STR_SET = types.Set(INT), types.Set(COLOR), types.Set(STR)

@@ -8,7 +8,6 @@ import enum
 import sys
 import types as python_types
 import typing
-from dataclasses import dataclass
 from typing import Any
 
 from . import ir
@@ -17,11 +16,12 @@ from .bounds import Between, In, MaxLen, MinLen
 from .declarations import DeclaredAlias
 from .diagnostics import Code, Span
 from .embed import embed
+from .records import record
 from .scope import Refused, Scope
 from .source import MISSING, is_protocol
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Unbounded(ir.Node):
     """A type without bounds, allowed for helpers' parameters and constants, not for variables."""
 
@@ -262,7 +262,7 @@ def _with_length(scope: Scope, node: ast.expr, base: Parsed, low: ir.Expr | None
     )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _OpenSequence(Unbounded):
     """`tuple[T, ...]` that has not been given its MaxLen (yet)."""
 
@@ -407,7 +407,7 @@ def record_domain(scope: Scope, cls: type, node: ast.AST) -> Parsed:
             node,
             f"the dataclass {cls.__name__} is not frozen",
             "values of a state are immutable",
-            "declare it with @dataclass(frozen=True)",
+            "declare it with @record(frozen=True)",
         )
     if cls in _in_progress:
         scope.refuse(

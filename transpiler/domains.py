@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, assert_never
 
 from . import valuetypes as types
+from .records import record
 from .valuetypes import FrozenDict
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class BoolDomain:
     def __str__(self) -> str:
         return "bool"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class IntDomain:
     """Integers from `low` to `high`, both included; empty where `low > high`."""
 
@@ -32,7 +32,7 @@ class IntDomain:
         return f"{self.low}..{self.high}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class ChoiceDomain:
     """Listed values: a `Literal`, an Enum, or the members of a constant set, in a fixed order."""
 
@@ -43,7 +43,7 @@ class ChoiceDomain:
         return "{" + ", ".join(map(show, self.members)) + "}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class OptionalDomain:
     item: Domain
 
@@ -51,7 +51,7 @@ class OptionalDomain:
         return f"{self.item} | None"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class SetDomain:
     """All subsets of the element domain."""
 
@@ -61,7 +61,7 @@ class SetDomain:
         return f"frozenset[{self.element}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class TupleDomain:
     items: tuple[Domain, ...]
 
@@ -69,7 +69,7 @@ class TupleDomain:
         return f"tuple[{', '.join(map(str, self.items))}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class SequenceDomain:
     """Tuples of `min_length` to `max_length` elements."""
 
@@ -81,7 +81,7 @@ class SequenceDomain:
         return f"tuple[{self.element}, ...] of length {self.min_length}..{self.max_length}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class FunctionDomain:
     """Total functions from `key` to `value`."""
 
@@ -92,7 +92,7 @@ class FunctionDomain:
         return f"dict[{self.key}, {self.value}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class RecordDomain:
     type: types.Record
     fields: tuple[tuple[str, Domain], ...]
@@ -101,7 +101,7 @@ class RecordDomain:
         return f"{self.type}({', '.join(f'{name}: {domain}' for name, domain in self.fields)})"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class UnionDomain:
     alternatives: tuple[RecordDomain, ...]
 

@@ -10,39 +10,40 @@ Spans take no part in equality: two nodes are equal when they mean the same text
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from typing import Literal as OneOf
 
 from . import valuetypes as types
 from .diagnostics import NOWHERE, Span
+from .records import record
 
 # --------------------------------------------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Node:
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Typed(Node):
     type: types.Type
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Literal(Typed):
     """A bool, int, string, Enum member or None."""
 
     value: Any
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ConstantRef(Typed):
     name: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class VariableRef(Typed):
     """A state variable; `after` in transition invariants only: its value after the step."""
 
@@ -50,19 +51,19 @@ class VariableRef(Typed):
     after: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LocalRef(Typed):
     """A parameter, a local name or a name bound by a generator."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Not(Typed):
     operand: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Logic(Typed):
     """`and` / `or` of two or more bools, evaluated from the left until decided."""
 
@@ -70,24 +71,24 @@ class Logic(Typed):
     operands: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class IfElse(Typed):
     condition: Expr
     then: Expr
     orelse: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Negate(Typed):
     operand: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Absolute(Typed):
     operand: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Arithmetic(Typed):
     """On ints. `//` floors and `%` has the sign of the divisor, as in Python; undefined for a zero divisor."""
 
@@ -96,7 +97,7 @@ class Arithmetic(Typed):
     right: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Extreme(Typed):
     """`min(a, b, …)` or `max(a, b, …)` of two or more ints."""
 
@@ -104,7 +105,7 @@ class Extreme(Typed):
     operands: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Compare(Typed):
     """Order of two ints."""
 
@@ -113,14 +114,14 @@ class Compare(Typed):
     right: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Equal(Typed):
     left: Expr
     right: Expr
     negated: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Member(Typed):
     """`element in collection`; the collection is a set, a sequence, a range or a `Members` of an Enum class.
 
@@ -132,21 +133,21 @@ class Member(Typed):
     negated: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Subset(Typed):
     left: Expr
     right: Expr
     strict: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Members(Typed):
     """All members of an Enum class, in order of declaration; iterated or on the right of `in`. Type: Sequence."""
 
     enumeration: types.Enumeration
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class RangeOf(Typed):
     """`range(start, stop)`, type Range: a generator's source, the right of `in`, or an argument of frozenset/tuple."""
 
@@ -154,33 +155,33 @@ class RangeOf(Typed):
     stop: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SetDisplay(Typed):
     elements: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SetOf(Typed):
     """`frozenset(collection)` of a range, a sequence or an Enum class."""
 
     collection: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SetOperation(Typed):
     operator: OneOf["|", "&", "-", "^"]
     left: Expr
     right: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Size(Typed):
     """`len` of a set, a sequence or a range."""
 
     collection: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Generator(Node):
     """`for name in source if conditions`; `name` is bound in the conditions and in everything to the right."""
 
@@ -189,13 +190,13 @@ class Generator(Node):
     conditions: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SetComprehension(Typed):
     generators: tuple[Generator, ...]
     element: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Quantifier(Typed):
     """`any` / `all` over generators. Every element is demanded to be defined, whatever decides it."""
 
@@ -204,7 +205,7 @@ class Quantifier(Typed):
     condition: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Aggregate(Typed):
     """`sum`, `min`, `max` over generators, one contribution an iteration.
 
@@ -217,14 +218,14 @@ class Aggregate(Typed):
     default: Expr | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TupleDisplay(Typed):
     """A display whose type says whether it is a Tuple (fixed) or a Sequence."""
 
     elements: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Component(Typed):
     """A position of a fixed tuple; `index` counts from 0 and is within it."""
 
@@ -232,7 +233,7 @@ class Component(Typed):
     index: int
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Index(Typed):
     """An element of a sequence, Python's way: from 0, negative from the end; undefined outside."""
 
@@ -240,7 +241,7 @@ class Index(Typed):
     index: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Slice(Typed):
     """`sequence[start:stop]`, Python's way: bounds clipped, negative from the end. Always defined."""
 
@@ -249,13 +250,13 @@ class Slice(Typed):
     stop: Expr | None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Concatenate(Typed):
     left: Expr
     right: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SequenceComprehension(Typed):
     """`tuple(element for name in source if …)`; the source is a range or a sequence."""
 
@@ -263,14 +264,14 @@ class SequenceComprehension(Typed):
     element: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class RecordDisplay(Typed):
     """Construction; `values` in the order of the record's fields."""
 
     values: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Field(Typed):
     """A field of a record; of a union: undefined unless the record at hand has it."""
 
@@ -278,7 +279,7 @@ class Field(Typed):
     name: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Replace(Typed):
     """`dataclasses.replace(record, name=value, …)`."""
 
@@ -286,20 +287,20 @@ class Replace(Typed):
     changes: tuple[tuple[str, Expr], ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class IsInstance(Typed):
     record: Expr
     classes: tuple[types.Record, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class FunctionDisplay(Typed):
     """A dict display with one entry a key of the function's domain."""
 
     entries: tuple[tuple[Expr, Expr], ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class FunctionComprehension(Typed):
     """`{name: value for name in source}`; the source is the function's whole domain."""
 
@@ -308,7 +309,7 @@ class FunctionComprehension(Typed):
     value: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Apply(Typed):
     """`function[key]`; undefined for a key outside its domain."""
 
@@ -316,7 +317,7 @@ class Apply(Typed):
     key: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class FunctionUpdate(Typed):
     """`{**function, key: value, …}`, later entries winning; undefined for a key outside the function's domain."""
 
@@ -324,14 +325,14 @@ class FunctionUpdate(Typed):
     entries: tuple[tuple[Expr, Expr], ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Unwrap(Typed):
     """An optional used as what it holds; undefined for None. Identity in TLA+."""
 
     optional: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Call(Typed):
     """A helper (or a property used as one); `after` evaluates its body in the state after the step."""
 
@@ -340,7 +341,7 @@ class Call(Typed):
     after: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Let(Typed):
     name: str
     value: Expr
@@ -394,12 +395,12 @@ Expr = (
 # ------------------------------------------------------------------------------------------------------- domains
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class BoolSet(Node):
     pass
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class IntSet(Node):
     """`Annotated[int, Between(low, high)]`; bounds are expressions over constants."""
 
@@ -407,43 +408,43 @@ class IntSet(Node):
     high: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LiteralSet(Node):
     """`Literal["a", "b"]`."""
 
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class EnumSet(Node):
     enumeration: types.Enumeration
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class MemberSet(Node):
     """`Annotated[T, In(constant)]`: the members of a constant set (an expression over constants, of a Set type)."""
 
     members: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class OptionalSet(Node):
     item: DomainExpr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class PowerSet(Node):
     """`frozenset[T]`."""
 
     element: DomainExpr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TupleSet(Node):
     items: tuple[DomainExpr, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SequenceSet(Node):
     """`Annotated[tuple[T, ...], MinLen(a), MaxLen(b)]`."""
 
@@ -452,7 +453,7 @@ class SequenceSet(Node):
     max_length: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class FunctionSet(Node):
     """`dict[K, V]`: total functions."""
 
@@ -460,13 +461,13 @@ class FunctionSet(Node):
     value: DomainExpr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class RecordSet(Node):
     record: types.Record
     fields: tuple[tuple[str, DomainExpr], ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class UnionSet(Node):
     alternatives: tuple[RecordSet, ...]
 
@@ -489,7 +490,7 @@ DomainExpr = (
 # ------------------------------------------------------------------------------------------------------ protocol
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Constant(Typed):
     """A constant; `domain` where its annotation has bounds; `default` is a canonical Python value."""
 
@@ -499,7 +500,7 @@ class Constant(Typed):
     symmetric: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Variable(Typed):
     """A state variable; `initial` (over constants) is None where `@init` assigns it on every path."""
 
@@ -509,7 +510,7 @@ class Variable(Typed):
     ghost: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Parameter(Typed):
     """A parameter with its domain: a choice in the model, an argument at run time."""
 
@@ -517,7 +518,7 @@ class Parameter(Typed):
     domain: DomainExpr
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class StepNode(Node):
     """`when` is the condition of the branch a step stands in, None for always.
 
@@ -527,7 +528,7 @@ class StepNode(Node):
     when: Expr | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Bind(StepNode):
     """A local name; where `when` is false it has no value and nothing refers to it."""
 
@@ -535,7 +536,7 @@ class Bind(StepNode):
     value: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Guard(StepNode):
     """What the system checks. Guards of one `guard(...)` call share `call`, and are all evaluated."""
 
@@ -544,14 +545,14 @@ class Guard(StepNode):
     call: int
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Assume(StepNode):
     """What the environment gives; restricts the model, erased at run time."""
 
     condition: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Oblige(StepNode):
     """`assert`: an obligation of `well_defined`."""
 
@@ -561,7 +562,7 @@ class Oblige(StepNode):
 Step = Bind | Guard | Assume | Oblige
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Update(Node):
     """The value of a variable after the step, in terms of the state before it and of the local names."""
 
@@ -569,7 +570,7 @@ class Update(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Action(Node):
     """`fairness` is of the action as a whole; `each` names the parameters whose every instance has it."""
 
@@ -586,7 +587,7 @@ class Action(Node):
         return tuple(step for step in self.steps if isinstance(step, Guard))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Init(Node):
     """`parameters` are choices; `updates` gives every variable its value, over constants, choices and locals."""
 
@@ -596,12 +597,12 @@ class Init(Node):
     doc: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class HelperParameter(Typed):
     name: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Helper(Typed):
     """A named expression of type `type`; a property called by name elsewhere is one as well."""
 
@@ -623,7 +624,7 @@ PropertyKind = OneOf[
 ]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Property(Node):
     """`target` is the right side of `leads_to`; `body` of a transition invariant refers to variables `after`."""
 
@@ -638,7 +639,7 @@ class Property(Node):
         return self.kind in ("eventually", "infinitely_often", "eventually_always", "leads_to")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Protocol(Node):
     """A whole protocol, or (with `dropped`) the variant without one guard, named "action.guard"."""
 

@@ -7,8 +7,9 @@ Values are plain immutable Python values everywhere outside the packed engines: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
+
+from .records import record
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,19 +37,19 @@ class FrozenDict(dict[K, V]):
         return FrozenDict({**self, **changes})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Bool:
     def __str__(self) -> str:
         return "bool"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Int:
     def __str__(self) -> str:
         return "int"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Str:
     """Strings of a `Literal`, or of a constant set that is not symmetric."""
 
@@ -56,7 +57,7 @@ class Str:
         return "str"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Model:
     """Interchangeable members of the symmetric constant set `constant`; strings in Python, model values in TLA+."""
 
@@ -66,7 +67,7 @@ class Model:
         return f"member of {self.constant}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Enumeration:
     """Members of the Enum class `python`."""
 
@@ -80,7 +81,7 @@ class Enumeration:
         return self.python.__name__
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Nothing:
     """The type of `None` before it is known which optional it belongs to."""
 
@@ -88,7 +89,7 @@ class Nothing:
         return "None"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Never:
     """The element type of an empty collection before its context gives it one."""
 
@@ -96,7 +97,7 @@ class Never:
         return "nothing"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Optional:
     item: Type
 
@@ -104,7 +105,7 @@ class Optional:
         return f"{self.item} | None"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Set:
     element: Type
 
@@ -112,7 +113,7 @@ class Set:
         return f"frozenset[{self.element}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Tuple:
     """A tuple of fixed length; each position has a type of its own."""
 
@@ -122,7 +123,7 @@ class Tuple:
         return f"tuple[{', '.join(map(str, self.items))}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Sequence:
     """A tuple of varying length whose elements have one type."""
 
@@ -132,7 +133,7 @@ class Sequence:
         return f"tuple[{self.element}, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Range:
     """`range(a, b)`: a source of iteration and a right side of `in`, not a value of a variable."""
 
@@ -140,7 +141,7 @@ class Range:
         return "range"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Function:
     key: Type
     value: Type
@@ -149,7 +150,7 @@ class Function:
         return f"dict[{self.key}, {self.value}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Record:
     """A frozen dataclass; `fields` in order of declaration."""
 
@@ -164,7 +165,7 @@ class Record:
         return self.python.__name__
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Union:
     """Records told apart by class."""
 

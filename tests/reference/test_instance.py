@@ -300,7 +300,7 @@ KINDS: list[tuple[types.Type, Any, Any]] = [
     (types.Sequence(types.NEVER), (), (1,)),
     (types.Function(INT, BOOL), FrozenDict({1: True}), FrozenDict({1: 1})),
     (MARK, Mark(1), Mark(True)),
-    (types.Union((MARK,)), Mark(1), 1),
+    (types.union((MARK,)), Mark(1), 1),
     (types.RANGE, range(2), (0, 1)),
 ]
 

@@ -85,7 +85,7 @@ class Plain:
 PHASE, MODEL = types.Enumeration(Phase), types.Model("workers")
 NOTE, COUNT, STOP = record_type(Note, what=STR), record_type(Count, what=INT), record_type(Stop)
 PLAIN = record_type(Plain, IF=INT, type=BOOL)
-MESSAGE = types.Union((NOTE, COUNT, STOP))
+MESSAGE = types.union((NOTE, COUNT, STOP))
 WORKERS = frozenset({"None", "w 1", "x_1", "Len"})
 
 

@@ -159,6 +159,13 @@ TABLE: list[tuple[ir.Expr, str]] = [
     (comp(neg(X), gen("x", S, lt(X, 3), ge(X, 0))), "{-x : x \\in {x \\in s : x < 3 /\\ x >= 0}}"),
     (comp(add(X, Y), gen("x", S), gen("y", Q)), "{x + y : x \\in s, y \\in Elements(q)}"),
     (comp(add(X, Y), gen("x", S), gen("y", range_(0, X))), "UNION {{x + y : y \\in 0..(x - 1)} : x \\in s}"),
+    (comp(in_(X, S), gen("x", Q)), "{(x \\in s) : x \\in Elements(q)}"),
+    (set_(in_(A, S), B), "{(i \\in s), b}"),
+    (apply(fun((lit(False), 1), (lit(True), 2)), in_(J, S)), "(FALSE :> 1 @@ TRUE :> 2)[(j \\in s)]"),
+    (
+        updated(fun((lit(False), 1), (lit(True), 2)), (in_(J, S), 7)),
+        "[FALSE :> 1 @@ TRUE :> 2 EXCEPT ![(j \\in s)] = 7]",
+    ),
     (all_(le(X, 3), gen("x", S)), "\\A x \\in s : x <= 3"),
     (all_(le(X, 2), gen("x", S, lt(X, 3))), "\\A x \\in s : x < 3 => x <= 2"),
     (any_(le(X, 2), gen("x", S, lt(X, 3))), "\\E x \\in s : x < 3 /\\ x <= 2"),

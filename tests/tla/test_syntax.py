@@ -6,6 +6,7 @@ import pytest
 
 from protocheck.transpiler.tla_syntax import (
     Text,
+    angles,
     applied,
     atom,
     braces,
@@ -78,6 +79,11 @@ A, B, C = atom("a"), atom("b"), atom("c")
         (infix("+", if_then_else(A, B, C), A), "(IF a THEN b ELSE c) + a"),
         (infix("=", A, let("x", B, C)), "a = (LET x == b IN c)"),
         (braces(if_then_else(A, B, C)), "{IF a THEN b ELSE c}"),
+        (braces(infix("\\in", A, B)), "{(a \\in b)}"),
+        (braces(infix("/\\", infix("\\in", A, B), C)), "{(a \\in b /\\ c)}"),
+        (angles(infix("\\in", A, B)), "<<(a \\in b)>>"),
+        (applied(A, infix("\\in", B, C)), "a[(b \\in c)]"),
+        (braces(infix("\\in", applied(A, B), C)), "{a[b] \\in c}"),
         (string('a"b\\c\n'), '"a\\"b\\\\c\\n"'),
     ],
 )

@@ -411,7 +411,8 @@ def has_bit(word: Low, index: Low) -> Low:
     """Whether the word has the bit of an index that is not negative."""
     match word, index:
         case _, Const(value):
-            return masked(word, 1 << value, 1 << value)
+            # A negative index is asked for only where another test has said no already.
+            return masked(word, 1 << value, 1 << value) if value >= 0 else FALSE
         case Const(0), _:
             return FALSE
     return HasBit(word, index)

@@ -158,9 +158,11 @@ class Writer:
         return _wrap(text, SUM, level)
 
     def _term(self, term: Low, factor: int, joint: str, negative: bool) -> str:
-        sign = "-" if negative else joint
-        own = self.value(term, UNARY) if factor == 1 else f"{self.value(term, PRODUCT)} * {factor}"
-        return f" {sign} {own}" if joint else f"{sign}{own}"
+        if negative and not joint:
+            # A sign in front binds closer than the operators of a product.
+            return f"-{self.value(term, UNARY)}" if factor == 1 else f"{-factor} * {self.value(term, UNARY)}"
+        own = self.value(term, PRODUCT) if factor == 1 else f"{self.value(term, PRODUCT)} * {factor}"
+        return f" {'-' if negative else joint} {own}" if joint else own
 
     def _comparison(self, total: Low) -> str:
         """`total <= 0` with what is subtracted on the other side."""

@@ -1,0 +1,62 @@
+"""One machine through one of the suites: what the tests and the long runs have in common."""
+
+from __future__ import annotations
+
+import random
+from typing import Literal
+
+from protocheck import Protocol, without
+from protocheck.toolchain.tlc.driver import Toolchain
+from protocheck.transpiler import ir
+from protocheck.transpiler.frontend import compile_protocol
+from protocheck.transpiler.instance import instantiate
+from protocheck.transpiler.ircheck import check
+from protocheck.transpiler.mutation import drop_guard
+
+from ..machines.loading import loaded
+from ..machines.machine import Machine
+from .differences import Difference, Tally
+from .explorer import compare_explorer
+from .native import compare_native
+from .tlc import compare_tlc
+
+Suite = Literal["native", "reference", "tlc"]
+SUITES: tuple[Suite, ...] = ("native", "reference", "tlc")
+
+
+def run_suite(suite: Suite, machine: Machine, dice: random.Random, tally: Tally, toolchain: Toolchain | None) -> None:
+    """Put a machine, and one of its variants, through a suite; raises whatever is wrong with the project.
+
+    native: random walks of the class against the interpreter. reference: the explorer against the reference checker.
+    tlc: the explorer against TLC, which needs a toolchain.
+    """
+    with loaded(machine) as cls:
+        protocol = check(compile_protocol(cls))
+        guard = dice.choice(protocol.guard_names) if protocol.guard_names else None
+        tally.add("machines")
+        match suite:
+            case "native":
+                compare_native(cls, dice, tally)
+                if guard is not None:
+                    compare_native(_variant(cls, guard), dice, tally, walks=1)
+            case "reference":
+                compare_explorer(instantiate(protocol), tally)
+                if guard is not None:
+                    compare_explorer(instantiate(drop_guard(protocol, guard)), tally)
+            case "tlc":
+                assert toolchain is not None
+                # Now and then the variant instead: a run of TLC takes a second.
+                varied = guard is not None and dice.random() < 0.3
+                chosen = drop_guard(protocol, guard) if varied and guard is not None else protocol
+                compare_tlc(instantiate(chosen), toolchain, tally, graph=True)
+
+
+def _variant(cls: type[Protocol], guard: str) -> type[Protocol]:
+    variant = without(cls, guard)
+    expected: ir.Protocol = drop_guard(compile_protocol(cls), guard)
+    if compile_protocol(variant) != expected:
+        raise Difference(f"the class without {guard} does not lower to the variant without it")
+    return variant
+
+
+__all__ = ["SUITES", "Suite", "run_suite"]

@@ -1,0 +1,108 @@
+"""A search that is cut off says so, and never that anything holds."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from typing import Any
+
+import pytest
+
+from protocheck.toolchain.explorer import ExplorerEngine
+from protocheck.toolchain.explorer_search import Visited
+from protocheck.toolchain.results import Budget, CheckJob, EngineResult, Progress
+from protocheck.transpiler.instance import instantiate
+
+from ..build import action, add, eq, guard, ints, lt, prop, protocol, var, variable
+from ..handmade import rollback
+
+LARGE = instantiate(rollback(14))
+
+
+def _check(budget: Budget = Budget(), **more: Any) -> EngineResult:  # noqa: B008  (frozen)
+    return ExplorerEngine().check(CheckJob(LARGE, budget=budget, **more))
+
+
+def test_states() -> None:
+    result = _check(Budget(max_states=1000))
+    assert (result.status, result.reason) == ("inconclusive", "more than 1000 states")
+    assert result.evaluated == ()
+    assert result.stats is not None
+    assert 1000 < result.stats.distinct < 32_767
+    assert result.stats.changing is None
+
+
+def test_a_budget_that_is_just_enough() -> None:
+    assert _check(Budget(max_states=32_767)).status == "holds"
+
+
+def test_seconds() -> None:
+    result = _check(Budget(timeout=0.0))
+    assert result.status == "inconclusive"
+    assert "seconds" in result.reason
+
+
+def test_cancelled() -> None:
+    cancel = threading.Event()
+    cancel.set()
+    result = _check(cancel=cancel)
+    assert (result.status, result.reason) == ("inconclusive", "cancelled")
+
+
+def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def expand(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Visited, "expand", expand)
+    result = _check()
+    assert (result.status, result.reason) == ("inconclusive", "out of memory")
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    assert gc.isenabled()
+    _check(Budget(max_states=100))
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        _check(Budget(max_states=100))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Progress] = []
+    monkeypatch.setattr("protocheck.toolchain.explorer_search.PROGRESS_SECONDS", 0.0)
+    assert _check(on_progress=told.append).status == "holds"
+    assert len(told) > 10
+    assert [item.generated for item in told] == sorted(item.generated for item in told)
+    assert told[-1].queue == 0
+    assert (told[-1].distinct, told[-1].depth, told[-1].engine) == (32_767, 29, "explorer")
+
+
+def test_liveness_is_cut_off_as_well() -> None:
+    machine = protocol(
+        "M",
+        variable("n", ints(0, 20_000), 0),
+        action("up", guard("room", lt(var("n"), 20_000)), n=add(var("n"), 1), fairness="weak"),
+        prop("stopped", "terminal", eq(var("n"), 20_000)),
+        prop("ends", "eventually", eq(var("n"), 20_000)),
+    )
+    instance = instantiate(machine)
+    assert ExplorerEngine().check(CheckJob(instance)).status == "holds"
+
+    class Late(threading.Event):
+        """Set once the search has been over it some times."""
+
+        looks = 0
+
+        def is_set(self) -> bool:
+            self.looks += 1
+            return self.looks > limit
+
+    counting = Late()
+    limit = 10**9
+    ExplorerEngine().check(CheckJob(instance, cancel=counting))
+    limit = counting.looks - 1
+    result = ExplorerEngine().check(CheckJob(instance, cancel=Late()))
+    assert (result.status, result.reason, result.evaluated) == ("inconclusive", "cancelled", ())

@@ -1,0 +1,65 @@
+"""The generated code: what a person would have written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from protocheck.transpiler.instance import instantiate
+from protocheck.transpiler.packing import steps
+from protocheck.transpiler.packing.program import compile_program
+
+from ..handmade import MACHINES, rollback, two_phase_commit, wire
+from .agreement import assert_agreement
+
+Golden = Callable[[str, str], None]
+
+
+def test_rollback(golden: Golden) -> None:
+    golden("rollback.py", compile_program(instantiate(rollback())).text)
+
+
+def test_two_phase_commit(golden: Golden) -> None:
+    golden("two_phase_commit.py", compile_program(instantiate(two_phase_commit(2))).text)
+
+
+def test_records_and_sequences(golden: Golden) -> None:
+    golden("wire.py", compile_program(instantiate(wire())).text)
+
+
+def test_nothing_is_left_to_the_interpreter() -> None:
+    for name in ("rollback", "two_phase_commit", "dispatch", "philosophers", "starver", "wire"):
+        program = compile_program(instantiate(MACHINES[name]()))
+        assert not program.assembly.builder.functions, name
+
+
+def test_a_proved_transition_invariant_costs_nothing() -> None:
+    assert "flag(3" not in compile_program(instantiate(rollback())).text
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3])
+@pytest.mark.parametrize("name", MACHINES)
+def test_loops_instead_of_unrolled_arguments(name: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "MAX_UNROLLED", limit)
+    assert_agreement(MACHINES[name]())
+    assert "for i_ in range(1, 5)" in compile_program(instantiate(rollback())).text
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_wide_states(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("protocheck.transpiler.packing.program.NARROW", -1)
+    assert "seen[t] = s" in compile_program(instantiate(rollback())).text
+    assert_agreement(MACHINES[name]())
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_interned_sets_and_functions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("protocheck.transpiler.packing.layouts.MAX_SET", 2)
+    assert_agreement(MACHINES[name]())
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_nothing_unrolled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("protocheck.transpiler.packing.sets.MAX_CELLS", 1)
+    assert_agreement(MACHINES[name]())
