@@ -360,7 +360,7 @@ def domain_type(domain: ir.DomainExpr) -> types.Type:
         case ir.RecordSet():
             return domain.record
         case ir.UnionSet():
-            return types.Union(tuple(item.record for item in domain.alternatives))
+            return types.union(tuple(item.record for item in domain.alternatives))
 
 
 def records(kind: types.Record, *fields: ir.DomainExpr) -> ir.RecordSet:

@@ -57,7 +57,7 @@ def test_few_expressions_are_left_to_the_interpreter() -> None:
     bench = Bench(INSTANCE)
     for seed in range(1000):
         bench.scope.value(random_expression(seed, 3))
-    assert bench.interpreted < 250  # most of them have no value in any state
+    assert bench.interpreted < 300  # most of them have no value in any state
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,34 @@ import pytest
 from protocheck.toolchain.generate import module_text, render
 from protocheck.toolchain.tlc.driver import Toolchain
 from protocheck.transpiler.definedness import action_obligations
+from protocheck.transpiler.frontend import compile_protocol
+from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.mutation import drop_guard
+from protocheck.transpiler.tla import build_module
 
+from ..build import (
+    add,
+    all_,
+    and_,
+    eq,
+    gen,
+    in_,
+    ints,
+    local,
+    lt,
+    ne,
+    or_,
+    prop,
+    protocol,
+    range_,
+    set_,
+    set_of,
+    var,
+    variable,
+)
 from ..handmade import MACHINES
+from ..machines.loading import loaded
+from ..machines.machine import machine_of
 
 GUARDS = [(name, guard) for name, machine in MACHINES.items() for guard in machine().guard_names]
 

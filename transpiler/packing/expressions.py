@@ -16,7 +16,7 @@ from ..interpreter import Undefined, evaluate
 from . import facts as knowledge
 from . import layouts, low, sets, structures
 from .builder import Builder
-from .fitting import equal, fit
+from .fitting import equal, fit, held
 from .low import Low
 from .scope import Scope
 from .values import (
@@ -281,12 +281,11 @@ def _call(expr: ir.Call, scope: Scope) -> Value:
 def _unwrap(expr: ir.Unwrap, scope: Scope) -> Value:
     value = scope.value(expr.optional)
     match value:
-        case Code(layouts.OptionalLayout(item), code):
-            least = 1 + (item.low - item.base if isinstance(item, layouts.IntLayout) else 0)
-            if isinstance(code, low.Bits):
+        case Code(layouts.OptionalLayout(item) as layout, code):
+            if isinstance(code, low.Bits) and isinstance(item, layouts.IntLayout):
                 # It is not None here, so that the bounds are those of what it holds.
-                code = replace(code, low=max(least, code.low))
-            return of_code(scope.builder, item, low.subtract(code, low.ONE))
+                code = replace(code, low=max(1 + item.low - item.base, code.low))
+            return of_code(scope.builder, item, held(layout, code))
         case Known(None) | Boxed() | Code(layouts.InternedLayout()):
             raise ExoticError
         case _:

@@ -49,7 +49,7 @@ def fit(builder: Builder, value: Value, layout: Layout, facts: Facts) -> Fitted:
             return _fit_known(known, layout)
         case ((Parts() | Entries() | Listing() | Number() | Truth() | Run()), layouts.OptionalLayout(item)):
             code, condition = fit(builder, value, item, facts)
-            return low.add(code, low.ONE), condition
+            return present(layout, code), condition
         case Number(word), layouts.IntLayout(base, least, most):
             inside = low.both(low.at_most(low.Const(least), word), low.at_most(word, low.Const(most)))
             return low.subtract(word, low.Const(base)), decide(inside, facts)
@@ -141,14 +141,15 @@ def _convert(builder: Builder, code: Low, source: Layout, target: Layout, facts:
     match source, target:
         case layouts.OptionalLayout(item), layouts.OptionalLayout():
             none = low.same(code, low.ZERO)
-            inner, condition = fit(builder, of_code(builder, item, low.subtract(code, low.ONE)), target.item, facts)
-            shifted = low.add(inner, low.ONE)
-            return (code if shifted == code else low.choose(none, low.ZERO, shifted)), low.either(none, condition)
+            inner, condition = fit(builder, of_code(builder, item, held(source, code)), target.item, facts)
+            if source.beside == target.beside and inner == held(source, code):
+                return code, low.either(none, condition)
+            return low.choose(none, low.ZERO, present(target, inner)), low.either(none, condition)
         case _, layouts.OptionalLayout(item):
             inner, condition = _convert(builder, code, source, item, facts)
-            return low.add(inner, low.ONE), condition
+            return present(target, inner), condition
         case layouts.OptionalLayout(item), _:
-            inner, condition = fit(builder, of_code(builder, item, low.subtract(code, low.ONE)), target, facts)
+            inner, condition = fit(builder, of_code(builder, item, held(source, code)), target, facts)
             return inner, low.both(decide(low.negate(low.same(code, low.ZERO)), facts), condition)
         case layouts.ChoiceLayout(members), layouts.ChoiceLayout():
             positions = tuple(target.positions.get(member, -1) for member in members)
@@ -263,6 +264,16 @@ def _convert_elements(builder: Builder, value: Run, element: Layout, facts: Fact
 
 
 # ------------------------------------------------------------------------------------------------- taking apart
+
+
+def present(layout: layouts.OptionalLayout, code: Low) -> Low:
+    """The code of an optional that holds the item of a code."""
+    return low.bit_or(low.shift_left(code, low.ONE), low.ONE) if layout.beside else low.add(code, low.ONE)
+
+
+def held(layout: layouts.OptionalLayout, code: Low) -> Low:
+    """The code of the item that an optional holds, which is not None."""
+    return low.shift_right(code, low.ONE) if layout.beside else low.subtract(code, low.ONE)
 
 
 def components(builder: Builder, layout: layouts.TupleLayout, code: Low) -> tuple[Value, ...]:

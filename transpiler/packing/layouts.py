@@ -72,13 +72,18 @@ class ChoiceLayout:
 
 @dataclass(frozen=True)
 class OptionalLayout:
-    """None as 0, anything else as its code plus one."""
+    """None as 0, anything else as its code plus one, or, where that has fields of its own, beside a bit that is one."""
 
     item: Layout
 
     @cached_property
+    def beside(self) -> bool:
+        """Whether a bit of its own says that it is not None."""
+        return not isinstance(self.item, BoolLayout | IntLayout | ChoiceLayout | OptionalLayout | InternedLayout)
+
+    @cached_property
     def bits(self) -> int:
-        return span(self.item).bit_length()
+        return self.item.bits + 1 if self.beside else span(self.item).bit_length()
 
     @property
     def ranks(self) -> int:
@@ -303,7 +308,7 @@ def span(layout: Layout) -> int:
     match layout:
         case BoolLayout() | IntLayout() | ChoiceLayout():
             return layout.ranks
-        case OptionalLayout(item):
+        case OptionalLayout(item) if not layout.beside:
             return 1 + span(item)
         case _:
             return int(1 << layout.bits)
@@ -352,7 +357,9 @@ def encode(layout: Layout, value: Any) -> int:
                 raise OutsideError
             return position
         case OptionalLayout(item):
-            return 0 if value is None else 1 + encode(item, value)
+            if value is None:
+                return 0
+            return encode(item, value) << 1 | 1 if layout.beside else 1 + encode(item, value)
         case SetLayout(element):
             _demand(isinstance(value, frozenset), value)
             return sum(1 << rank_of(element, member) for member in value)
@@ -390,7 +397,7 @@ def decode(layout: Layout, code: int) -> Any:
         case ChoiceLayout(members):
             return members[code]
         case OptionalLayout(item):
-            return None if not code else decode(item, code - 1)
+            return None if not code else decode(item, code >> 1 if layout.beside else code - 1)
         case SetLayout():
             return frozenset(layout.by_rank[rank] for rank in _ones(code))
         case TupleLayout(items, record):

@@ -18,31 +18,32 @@ def initial(append, flag):
 def expand(states, seen, append, parent, flag):
     n0 = n1 = n2 = n3 = same = terminated = 0
     for s in states:
-        v_on_wire = s & 15
-        if v_on_wire == 0:
+        if not s & 15:
             n0 += 1
-            t = s & 112 | ((s >> 4 & 1 | (s >> 4 & 1) << 1) << 1) + 1
-            if not seen[t]:
-                seen[t] = 1
-                append(t)
-                parent(s)
-        if v_on_wire != 0 and not v_on_wire - 1 & 1 and ((v_on_wire - 1 >> 1 & 1) == (s >> 5 & 1) or s & 64):
-            n1 += 1
-            t = s & 16 | (s >> 5 & 1 if v_on_wire - 1 & 4 else ((s >> 5 & 1) + 1) % 2) << 5 | (s >> 6 & 1 or v_on_wire - 1 >> 2 & 1) << 6 | ((v_on_wire - 1 >> 1 & 1) << 1 | 1) + 1
+            t = s & 112 | ((s >> 4 & 1 | (s >> 4 & 1) << 1) << 2 | 1)
             if t == s:
                 same += 1
             elif not seen[t]:
                 seen[t] = 1
                 append(t)
                 parent(s)
-        if v_on_wire != 0 and v_on_wire - 1 & 1:
+        if s & 15 and not s & 2 and ((s >> 2 & 1) == (s >> 5 & 1) or s & 64):
+            n1 += 1
+            t = s & 16 | (s >> 5 & 1 if s & 8 else ((s >> 5 & 1) + 1) % 2) << 5 | (s & 72 != 0) << 6 | (((s >> 2 & 1) << 1 | 1) << 1 | 1)
+            if t == s:
+                same += 1
+            elif not seen[t]:
+                seen[t] = 1
+                append(t)
+                parent(s)
+        if s & 15 and s & 2:
             n2 += 1
-            t = s & 96 | max(v_on_wire - 1 >> 1 & 1, s >> 4 & 1 if s & 64 else 1) << 4
+            t = s & 96 | max(s >> 2 & 1, s >> 4 & 1 if s & 64 else 1) << 4
             if not seen[t]:
                 seen[t] = 1
                 append(t)
                 parent(s)
-        if v_on_wire != 0:
+        if s & 15:
             n3 += 1
             t = s & 112
             if not seen[t]:
