@@ -17,10 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..transpiler import ir
 from ..transpiler.diagnostics import CompileError
+from ..transpiler.instance import Instance
 from ..transpiler.interpreter import IllDefined, initial_states
+from ..transpiler.mutation import drop_guard
 from ..transpiler.reference import reference_check
-from ..transpiler.tla import build_module
+from ..transpiler.tla import Module, build_module
 from ..transpiler.tla_config import Config
 from ..transpiler.tla_names import STEPS_WELL_DEFINED, TERMINATED, TYPE_OK, WELL_DEFINED
 from .generate import bounded_module, config_text, liveness_config, module_text, reachability_config, safety_config
@@ -72,6 +75,7 @@ class TlcEngine:
         self.coverage = coverage
         self._lock = threading.Lock()
         self._checks = 0
+        self._baselines: dict[str, ir.Protocol] = {}
 
     @property
     def version(self) -> str:
@@ -81,6 +85,21 @@ class TlcEngine:
         """The answer about one instance. Raises `ToolError` where Java or TLC cannot be used."""
         return _Check(self, job, self._prepared(job)).run()
 
+    def module_of(self, instance: Instance) -> Module:
+        """The module of an instance.
+
+        That of a variant is made from its baseline, if that was checked before: its text is then the very text that
+        `protocheck generate` writes. A variant alone could not know what its lost guard had needed.
+        """
+        protocol = instance.protocol
+        if protocol.dropped is None:
+            self._baselines[protocol.name] = protocol
+            return build_module(protocol, instance.constants)
+        baseline = self._baselines.get(protocol.name)
+        if baseline is None or not _is_variant(protocol, baseline):
+            return build_module(protocol, instance.constants)
+        return build_module(baseline, instance.constants, protocol.dropped)
+
     def _prepared(self, job: CheckJob) -> Toolchain:
         """The tools; from the second check on with the archive that halves the start-up, made where it is missing."""
         with self._lock:
@@ -88,6 +107,11 @@ class TlcEngine:
             if self._checks == 2 and self._own_toolchain and self._toolchain.archive is None:
                 self._toolchain = find_toolchain(archive="build", cancel=job.cancel)
             return self._toolchain
+
+
+def _is_variant(protocol: ir.Protocol, baseline: ir.Protocol) -> bool:
+    guard = protocol.dropped
+    return guard in baseline.guard_names and drop_guard(baseline, guard) == protocol
 
 
 class _Check:
@@ -107,7 +131,7 @@ class _Check:
 
     def run(self) -> EngineResult:
         try:
-            self.module = build_module(self.protocol, self.instance.constants)
+            self.module = self.engine.module_of(self.instance)
             self.decoder = Decoder.of(self.module, {item.name: item.type for item in self.protocol.variables})
             self.actions = {self.module.names["action", action.name]: action.name for action in self.protocol.actions}
             found = self.safety()

@@ -114,7 +114,6 @@ def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: s
     assumptions = tuple(_assumptions(protocol, scope))
     spec = (INIT, f"[][{NEXT}]_{VARS}", *fairness_of(protocol, scope))
     next_step = next_of(protocol, scope)
-    _everything(protocol, used)
     values = constants_of(protocol, constants, names, used)
     extends = tuple(module for module in _MODULES if module in used.modules)
     check_extended(protocol, extends)
@@ -156,13 +155,6 @@ def _header(protocol: ir.Protocol, dropped: str | None) -> tuple[str, ...]:
     if dropped is not None:
         text.append(f"A variant: without the guard {dropped}.")
     return tuple(text)
-
-
-def _everything(protocol: ir.Protocol, used: Used) -> None:
-    """Use what values may need, though no text mentions it: the model value of None where a constant is one."""
-    for constant in protocol.constants:
-        if constant.default is None:
-            used.null()
 
 
 def enumerations_of(used: Used) -> list[Operator]:

@@ -53,7 +53,7 @@ def constants_of(protocol: ir.Protocol, values: Mapping[str, Any], names: Names,
     for constant in protocol.constants:
         value, name = values[constant.name], names["constant", constant.name]
         comment = _comment(constant, protocol)
-        plain = config_value(value, constant.type, names, models)
+        plain = config_value(value, constant.type, used, models)
         if plain is not None:
             assignments.append(Assignment(name, plain, "=", comment))
             continue

@@ -36,11 +36,11 @@ def model_values(members: Mapping[str, frozenset[str]], names: Names) -> dict[tu
     return found
 
 
-def config_value(value: Any, kind: types.Type, names: Names, models: Mapping[tuple[str, str], str]) -> str | None:
+def config_value(value: Any, kind: types.Type, used: Used, models: Mapping[tuple[str, str], str]) -> str | None:
     """The value as a .cfg can hold it: naturals, plain strings, Booleans, None and sets of those; else None."""
     match value:
         case None:
-            return names.none
+            return used.null()
         case enum.Enum():
             return f'"{member_string(value)}"'
         case bool():
@@ -53,7 +53,7 @@ def config_value(value: Any, kind: types.Type, names: Names, models: Mapping[tup
             return f'"{value}"' if _PLAIN_STRING.fullmatch(value) else None
         case frozenset():
             element = _element(kind)
-            parts = [config_value(item, element, names, models) for item in sorted(value, key=natural_order)]
+            parts = [config_value(item, element, used, models) for item in sorted(value, key=natural_order)]
             return None if None in parts else "{" + ", ".join(part for part in parts if part is not None) + "}"
         case _:
             return None

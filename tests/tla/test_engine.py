@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from protocheck.toolchain.generate import render
 from protocheck.toolchain.replay import violates
 from protocheck.toolchain.results import Budget, CheckJob, EngineResult, Progress
-from protocheck.toolchain.tlc.driver import Toolchain
+from protocheck.toolchain.tlc.driver import TlcJob, TlcRun, Toolchain, run_tlc
 from protocheck.toolchain.tlc_engine import TlcEngine
 from protocheck.toolchain.tlc_graph import tlc_state_graph
 from protocheck.transpiler import ir
@@ -171,6 +172,26 @@ def test_the_state_graph_is_that_of_the_interpreter(toolchain: Toolchain, machin
 def _values(outcome: Any) -> tuple[Any, ...]:
     assert not isinstance(outcome, IllDefined)
     return tuple(outcome.state.values())
+
+
+def test_what_tlc_checks_is_what_generate_writes(engine: TlcEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of a variant whose lost guard was the only one to need a definition or a standard module."""
+    ran: dict[str, str] = {}
+
+    def noted(job: TlcJob, *rest: Any, **more: Any) -> TlcRun:
+        ran.update(job.files)
+        return run_tlc(job, *rest, **more)
+
+    monkeypatch.setattr("protocheck.toolchain.tlc_engine.run_tlc", noted)
+    protocol = MACHINES["guarded_definedness"]()
+    fresh = TlcEngine(engine._toolchain)
+    fresh.check(CheckJob(instantiate(protocol)))
+    fresh.check(CheckJob(without("guarded_definedness", "clear.has_zero")))
+    files = render(protocol)
+    assert set(ran) == {
+        f"GuardedDefinedness{end}" for end in (".tla", ".cfg", "__clear__has_zero.tla", "__clear__has_zero.cfg")
+    }
+    assert ran == {name: files[name] for name in ran}
 
 
 # ------------------------------------------------------------------------------------------ liveness, reachability

@@ -10,6 +10,10 @@ from protocheck.toolchain.generate import generate, render
 from protocheck.transpiler import ir
 from protocheck.transpiler.diagnostics import CompileError, Span
 
+from protocheck.transpiler import valuetypes as types
+from protocheck.transpiler.valuetypes import INT
+
+from ..build import action, constant, ints, protocol, variable
 from ..handmade import MACHINES, rollback
 
 
@@ -32,6 +36,16 @@ def test_constants_have_their_value_and_say_what_they_bound() -> None:
     bounded = "bounds length, pending_reads, start_read(i), finish_read(i), rollback(k)"
     assert f"    \\* {bounded}\n    MaxLen = 6\n" in files["Rollback.cfg"]
     assert files["Rollback.tla"] == render(rollback())["Rollback.tla"]
+
+
+def test_a_constant_may_be_none_in_one_instance_and_a_number_in_another() -> None:
+    limit = constant("limit", 2, types.Optional(INT))
+    made = protocol("P", limit, variable("x", ints(0, 1), 0), action("stay", x=0))
+    assert "CONSTANTS Limit\n" in render(made)["P.tla"]
+    files = render(made, {"limit": None})
+    assert "CONSTANTS Limit, None\n" in files["P.tla"]
+    assert "    Limit = None\n" in files["P.cfg"]
+    assert "    None = None\n" in files["P.cfg"]
 
 
 def test_constants_that_do_not_fit_are_refused() -> None:
