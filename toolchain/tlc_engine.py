@@ -11,6 +11,7 @@ further runs, bounded in depth.
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -201,6 +202,7 @@ class _Check:
             case "no_error":
                 return None
             case "no_initial_state":
+                _forget(run)
                 raise _Doubt("invalid", "there is no initial state, so that everything would hold of nothing")
             case "assumption_false":
                 return self.ill_defined_init(run)
@@ -225,6 +227,7 @@ class _Check:
         """An ASSUME failed. If that is because a choice of init has no value, there is no state yet to show."""
         for arguments, outcome in initial_states(self.instance):
             if isinstance(outcome, IllDefined):
+                _forget(run)
                 return _Found("well_defined", Trace((TraceStep(None, arguments, {}),)))
         raise self.doubt(run)
 
@@ -427,6 +430,12 @@ def _demand_listed(config: Config, text: str) -> None:
     for line in wanted:
         if line not in lines:
             raise _Doubt("invalid", f"the .cfg has no line `{line}`: TLC would not evaluate it")
+
+
+def _forget(run: TlcRun) -> None:
+    """Remove the directory of a run that was kept because TLC failed, when the failure says something of the protocol."""
+    if run.workspace is not None:
+        shutil.rmtree(run.workspace, ignore_errors=True)
 
 
 class _Stop(threading.Event):

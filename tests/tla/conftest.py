@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -13,3 +15,12 @@ from protocheck.toolchain.tlc.driver import Toolchain, find_toolchain
 def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
     env = {**os.environ, "PROTOCHECK_CACHE": str(tmp_path_factory.mktemp("cache"))}
     return find_toolchain(env, archive="build")
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where TLC runs; what a failed run leaves for inspection stays with the test."""
+    place = tmp_path / "runs"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    return place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -304,7 +305,7 @@ def test_a_transition_invariant_without_a_value_ends_the_trace_before_the_step(e
     assert found.trace.steps[-1].state == {"x": 1}
 
 
-def test_a_choice_of_init_without_a_value_is_a_violation_without_a_state(engine: TlcEngine) -> None:
+def test_a_choice_of_init_without_a_value_is_a_violation_without_a_state(engine: TlcEngine, runs: Path) -> None:
     odd = protocol(
         "Odd",
         variable("x", ints(0, 9)),
@@ -317,6 +318,15 @@ def test_a_choice_of_init_without_a_value_is_a_violation_without_a_state(engine:
     assert found.violated == "well_defined"
     assert found.trace is not None
     assert (found.trace.steps[0].arguments, found.trace.steps[0].state) == ((("d", 0),), {})
+    assert not list(runs.iterdir())
+
+
+def test_no_initial_state_at_all_is_invalid(engine: TlcEngine, runs: Path) -> None:
+    none = protocol("None", variable("x", ints(0, 1)), init(param("d", ints(0, 1)), assume(lt(local("d"), 0)), x=0))
+    found = engine.check(CheckJob(instantiate(none)))
+    assert (found.status, found.evaluated) == ("invalid", ())
+    assert "no initial state" in found.reason
+    assert not list(runs.iterdir())
 
 
 def test_a_condition_with_several_ways_of_being_true_counts_once(engine: TlcEngine) -> None:
@@ -360,7 +370,7 @@ def test_a_cancelled_check_is_inconclusive(engine: TlcEngine) -> None:
     assert found.status == "inconclusive"
 
 
-def test_an_integer_beyond_32_bits_is_invalid_and_never_a_kill(engine: TlcEngine) -> None:
+def test_an_integer_beyond_32_bits_is_invalid_and_never_a_kill(engine: TlcEngine, runs: Path) -> None:
     big = protocol(
         "Big",
         variable("x", ints(0, 3), 1),
@@ -369,7 +379,8 @@ def test_an_integer_beyond_32_bits_is_invalid_and_never_a_kill(engine: TlcEngine
     found = engine.check(CheckJob(instantiate(big)))
     assert found.status == "invalid"
     assert found.violated is None
-    assert found.reason
+    assert str(runs) in found.reason
+    assert len(list(runs.iterdir())) == 1
 
 
 def test_several_workers_count_and_one_shows(engine: TlcEngine) -> None:

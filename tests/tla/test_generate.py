@@ -8,9 +8,8 @@ import pytest
 
 from protocheck.toolchain.generate import generate, render
 from protocheck.transpiler import ir
-from protocheck.transpiler.diagnostics import CompileError, Span
-
 from protocheck.transpiler import valuetypes as types
+from protocheck.transpiler.diagnostics import CompileError, Span
 from protocheck.transpiler.valuetypes import INT
 
 from ..build import action, constant, ints, protocol, variable

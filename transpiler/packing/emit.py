@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 
 from . import facts as knowledge
 from . import low
+from .builder import Builder
 from .grouping import Group, Member, grouped
 from .low import Low
 from .render import Writer
 from .steps import Assign, Block, Oblige
+from .tabulate import only_field, substitute
 
 INDENT = "    "
 
@@ -39,6 +41,9 @@ class Page:
         """The text of a test."""
         return self.writer.test(test)
 
+
+FEWEST_COUNTED = 3
+"""So many steps of an action at least are counted at once."""
 
 Sink = Callable[[Page, Block], None]
 """Writes what becomes of a block's successor, where the block is taken."""
@@ -78,15 +83,52 @@ def with_names(body: Callable[[Page], None], names: Callable[[low.Bits], str]) -
     return page.lines
 
 
-def write_blocks(page: Page, blocks: Sequence[Block], sink: Sink, kinds: Kinds | None, count: bool, live: bool) -> None:
-    """Every block in order; `count` says whether steps are counted, `live` whether any of them is noted."""
+def write_blocks(
+    page: Page, blocks: Sequence[Block], sink: Sink, kinds: Kinds | None, builder: Builder | None, live: bool
+) -> None:
+    """Every block in order; with a builder steps are counted, and `live` says whether any of them is noted."""
+    count = builder is not None
     for _, of_action in itertools.groupby(blocks, key=lambda block: (block.action, block.guard is None)):
         run = list(of_action)
         if run[0].guard is None:
             for block in run:
                 _write_single(page, block, sink, kinds, count, live)
-        else:
-            _write_members(page, grouped(run), sink, count, live)
+            continue
+        times = how_many([block.guard for block in run if block.guard is not None], builder) if builder else None
+        if times is not None:
+            page.line(f"n{run[0].action} += {page.writer.value(times)}")
+        _write_members(page, grouped(run), sink, count and times is None, live)
+
+
+def how_many(guards: Sequence[Low], builder: Builder) -> Low | None:
+    """How many guards hold, where that is one operation: asked once a state, not counted step by step."""
+    if len(guards) < FEWEST_COUNTED:
+        return None
+    merged: Low | None = None
+    ones = 0
+    for guard in guards:
+        match guard:
+            case low.Masked(word, mask, expected) if (
+                mask == expected and mask & (mask - 1) == 0 and merged in (None, word) and not mask & ones
+            ):
+                merged, ones = word, ones | mask
+            case _:
+                break
+    else:
+        return None if merged is None else low.count(low.bit_and(merged, low.Const(ones)))
+    fields = {only_field(guard) for guard in guards}
+    field = fields.pop()
+    if field is None or fields:
+        return None
+    table = []
+    for value in range(int(field.high) + 1):
+        decided = [substitute(guard, field, low.Const(value)) for guard in guards]
+        if not all(isinstance(test, low.Const) for test in decided):
+            return None
+        table.append(sum(test == low.TRUE for test in decided))
+    if table == list(range(len(table))):
+        return field
+    return low.At(builder.table(tuple(table)), field, 0, len(guards))
 
 
 def _write_members(page: Page, members: Sequence[Group | Member], sink: Sink, count: bool, live: bool) -> None:

@@ -40,6 +40,15 @@ def bounds(node: Low, facts: Facts) -> tuple[Bound, Bound]:
 
 def known_bits(word: Low, facts: Facts) -> tuple[int, int]:
     """The bits of a word known to be one, and those known to be zero."""
+    match word:
+        case low.Const(value) if value >= 0:
+            return value, ~value
+        case low.BitOp("|", inner, low.Const(value)):
+            ones, zeros = known_bits(inner, facts)
+            return ones | value, zeros & ~value
+        case low.Shift("<<", inner, low.Const(by)):
+            ones, zeros = known_bits(inner, facts)
+            return ones << by, zeros << by | (1 << by) - 1
     if not facts.ones and not facts.zeros:
         return 0, 0
     ones, zeros = facts.ones.get(word, 0), facts.zeros.get(word, 0)
@@ -179,6 +188,9 @@ def decide(node: Low, facts: Facts) -> Low:
             rest = mask & ~(ones | zeros)
             return low.masked(word, rest, expected & rest) if rest != mask else node
         case low.Same(left, right):
+            (ones, zeros), (others, missing) = known_bits(left, facts), known_bits(right, facts)
+            if ones & missing or others & zeros:
+                return low.FALSE
             first, second = bounds(left, facts), bounds(right, facts)
             return low.FALSE if first[1] < second[0] or second[1] < first[0] else node
     return node

@@ -297,6 +297,8 @@ def shift_left(word: Low, by: Low) -> Low:
             return word
         case Shift("<<", inner, Const(a)), Const(b):
             return Shift("<<", inner, Const(a + b))
+        case BitOp("|", inner, Const(ones)), Const(b):
+            return bit_or(shift_left(inner, by), Const(ones << b))
     return Shift("<<", word, by)
 
 

@@ -204,7 +204,7 @@ class _Assembly:
         blocks = list(lower_task(task, self.scope_of({}), frame, ()))
 
         def body(page: emit.Page) -> None:
-            emit.write_blocks(page, blocks, emit.initial_sink(self.kinds), self.kinds, count=True, live=False)
+            emit.write_blocks(page, blocks, emit.initial_sink(self.kinds), self.kinds, self.builder, live=False)
             page.line("return n0")
 
         return emit.without_names(body, origin="None")
@@ -213,18 +213,12 @@ class _Assembly:
         watched = self.selected("deadlock_free") and not emit.never_deadlocks(blocks)
         terminals = [self.guarded(item) for item in self.protocol.of_kind("terminal")]
         terminal = low.either(*terminals)
+        sink = emit.search_sink(self.kinds, self.frame.width <= NARROW)
 
         def body(page: emit.Page) -> None:
             if watched:
                 page.line("live = 0")
-            emit.write_blocks(
-                page,
-                blocks,
-                emit.search_sink(self.kinds, self.frame.width <= NARROW),
-                self.kinds,
-                count=True,
-                live=watched,
-            )
+            emit.write_blocks(page, blocks, sink, self.kinds, self.builder, live=watched)
             keyword = "if"
             if terminal != low.FALSE:
                 page.line(f"if {page.test(terminal)}:")
@@ -277,7 +271,7 @@ class _Assembly:
 
         def body(page: emit.Page) -> None:
             page.line("pass")
-            emit.write_blocks(page, blocks, emit.edge_sink(numbers), None, count=False, live=False)
+            emit.write_blocks(page, blocks, emit.edge_sink(numbers), None, None, live=False)
 
         return emit.with_names(body, self.field_name)
 

@@ -79,6 +79,8 @@ class Writer:
                 return _wrap(f"{self.value(left, own)} {bit_operator} {self.value(right, own + 1)}", own, level)
             case low.Without(left, right):
                 return _wrap(f"{self.value(left, BIT_AND)} & ~{self.value(right, UNARY)}", BIT_AND, level)
+            case low.Shift("<<", low.Bits() as moved, low.Const(by)) if moved not in self.names:
+                return self._moved(moved, by, level)
             case low.Shift(shift, word, by):
                 return _wrap(f"{self.value(word, SHIFT)} {shift} {self.value(by, SUM)}", SHIFT, level)
             case low.Count(word):
@@ -140,6 +142,15 @@ class Writer:
             # The topmost bits of the word: nothing above them needs to be masked out.
             return _wrap(self._shifted(node.word, node.shift), SHIFT, level) if node.shift else self.value(node.word)
         return _wrap(f"{self._shifted(node.word, node.shift)} & {(1 << node.width) - 1}", BIT_AND, level)
+
+    def _moved(self, node: low.Bits, by: int, level: int) -> str:
+        """A field at another place of the word: moved once, not down and up again."""
+        self._named(node)
+        ones = (1 << node.width) - 1
+        if node.shift < by:
+            here = f"{self.value(node.word, BIT_AND)} & {ones << node.shift}"
+            return _wrap(f"({here}) << {by - node.shift}", SHIFT, level)
+        return _wrap(f"{self._shifted(node.word, node.shift - by)} & {ones << by}", BIT_AND, level)
 
     def _masked(self, node: low.Masked, operator: str) -> str:
         if name := self._field_name(node):

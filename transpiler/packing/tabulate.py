@@ -26,7 +26,7 @@ def all_hold(cells: list[tuple[Low, Low]], scope: Scope) -> Low:
     for occurs, holds in cells:
         match occurs:
             case low.Masked(word, one, expected) if one == expected and one & (one - 1) == 0:
-                field = _only_field(holds)
+                field = only_field(holds)
                 if field is not None:
                     tabled.setdefault((word, field), []).append((one, holds))
                     continue
@@ -43,7 +43,7 @@ def all_hold(cells: list[tuple[Low, Low]], scope: Scope) -> Low:
     return knowledge.decide(low.both(*conjuncts), scope.facts)
 
 
-def _only_field(node: Low) -> low.Bits | low.Name | None:
+def only_field(node: Low) -> low.Bits | low.Name | None:
     """The one small field or name that a test depends on; None where it is another."""
     found: set[Low] = set()
 

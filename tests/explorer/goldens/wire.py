@@ -21,18 +21,14 @@ def expand(states, seen, append, parent, flag):
         if not s & 15:
             n0 += 1
             t = s & 112 | ((s >> 4 & 1 | (s >> 4 & 1) << 1) << 2 | 1)
-            if t == s:
-                same += 1
-            elif not seen[t]:
+            if not seen[t]:
                 seen[t] = 1
                 append(t)
                 parent(s)
         if s & 15 and not s & 2 and ((s >> 2 & 1) == (s >> 5 & 1) or s & 64):
             n1 += 1
-            t = s & 16 | (s >> 5 & 1 if s & 8 else ((s >> 5 & 1) + 1) % 2) << 5 | (s & 72 != 0) << 6 | (((s >> 2 & 1) << 1 | 1) << 1 | 1)
-            if t == s:
-                same += 1
-            elif not seen[t]:
+            t = s & 16 | (s >> 5 & 1 if s & 8 else ((s >> 5 & 1) + 1) % 2) << 5 | (s & 72 != 0) << 6 | (s & 4 | 3)
+            if not seen[t]:
                 seen[t] = 1
                 append(t)
                 parent(s)
