@@ -433,7 +433,7 @@ def _demand_listed(config: Config, text: str) -> None:
 
 
 def _forget(run: TlcRun) -> None:
-    """Remove the directory of a run that was kept because TLC failed, when the failure says something of the protocol."""
+    """Remove what was kept of a run that TLC calls failed, where the failure only says something of the protocol."""
     if run.workspace is not None:
         shutil.rmtree(run.workspace, ignore_errors=True)
 

@@ -35,10 +35,10 @@ from .expressions import bound, fitted
 from .ghosts import check_flow
 from .language import Protocol, mark_of
 from .mutation import drop_guard
-from .naming import check_names
 from .scope import Context, NameSupply, Refused, Scope
 from .source import function_source, method_namespace, span_of
 from .statements import action_body, expression_body
+from .tla_names import check_names
 
 _compiled: WeakKeyDictionary[type[Protocol], ir.Protocol] = WeakKeyDictionary()
 
@@ -95,7 +95,7 @@ class _Compilation:
             span=self.declarations.span,
         )
         self.check_whole(protocol)
-        check_names(protocol, self.problems)
+        self.problems += check_names(protocol)
         if self.problems:
             raise CompileError(dict.fromkeys(self.problems))
         dropped = self.python.__protocheck_dropped__

@@ -1,9 +1,6 @@
-"""The names a protocol has in TLA+, and the check that no two of them fall together."""
+"""Names between Python's spelling and that of TLA+ and of the command line."""
 
 from __future__ import annotations
-
-from . import ir
-from .diagnostics import Code, Diagnostic
 
 
 def camel_case(name: str) -> str:
@@ -23,30 +20,4 @@ def snake_case(name: str) -> str:
     return text.replace("__", "_")
 
 
-def check_names(protocol: ir.Protocol, problems: list[Diagnostic]) -> None:
-    """Report declarations whose names would be one operator in TLA+."""
-    taken: dict[str, tuple[str, ir.Node]] = {}
-    declared: list[tuple[str, str, ir.Node]] = [
-        *((item.name, f"the constant {item.name}", item) for item in protocol.constants),
-        *((item.name, f"the action {item.name}", item) for item in protocol.actions),
-        *((item.name, f"the helper {item.name}", item) for item in protocol.helpers),
-        *((item.name, f"the property {item.name}", item) for item in protocol.properties),
-    ]
-    for name, what, node in declared:
-        operator = camel_case(name)
-        earlier = taken.get(operator)
-        if earlier is None:
-            taken[operator] = (name, node)
-        elif earlier[0] != name:
-            problems.append(
-                Diagnostic(
-                    Code.COLLISION,
-                    node.span,
-                    f"{what} and {earlier[0]} are both {operator} in TLA+",
-                    "operators are named in CamelCase",
-                    "rename one of them",
-                )
-            )
-
-
-__all__ = ["camel_case", "check_names", "snake_case"]
+__all__ = ["camel_case", "snake_case"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
-class Difference(AssertionError):  # noqa: N818  (what the suites look for, and what a failing test shows)
+class Difference(AssertionError):
     """Two ways of running one protocol that should agree and do not."""
 
 

@@ -70,7 +70,9 @@ def _soak(suite: Suite, seeds: range, processes: int, reduce: bool) -> bool:
             if sys.stderr.isatty() and done % 25 == 0:
                 print(f"\r{suite}: {done:,} of {len(seeds):,}", end="", file=sys.stderr)
     seconds = time.monotonic() - started
-    print(f"\n{suite}: {len(seeds):,} machines, seeds {seeds.start} to {seeds.stop - 1}, {seconds:.0f} s, no difference")
+    print(
+        f"\n{suite}: {len(seeds):,} machines, seeds {seeds.start} to {seeds.stop - 1}, {seconds:.0f} s, no difference"
+    )
     for what, count in sorted(tally.counts.items()):
         print(f"    {count:>12,}  {what}")
     return True

@@ -307,7 +307,8 @@ class Bodies:
                 word = dice.pick(("|=", "&=", "-=", "^="))
                 return [f"{name} {word} {self.write.expr(scope, kind, 1, True)}"]
             case IntKind() as kind if dice.chance(self.world.overflow):
-                return [f"{name} {dice.pick(('+=', '-=', '*=', '//=', '%='))} {self.write.expr(scope, IntKind(1, 3), 0, True)}"]
+                word = dice.pick(("+=", "-=", "*=", "//=", "%="))
+                return [f"{name} {word} {self.write.expr(scope, IntKind(1, 3), 0, True)}"]
             case kind:
                 return [f"{name} = {self.value(scope, kind, old=name)}"]
 
@@ -333,7 +334,9 @@ class Bodies:
             atom = dice.pick(old)
             if isinstance(atom.kind, IntKind) and dice.chance(50):
                 self.write.mention(atom)
-                lines = [f"{atom.text} {dice.pick(('+=', '-=', '*='))} {self.write.expr(plain, IntKind(1, 2), 0, True)}"]
+                lines = [
+                    f"{atom.text} {dice.pick(('+=', '-=', '*='))} {self.write.expr(plain, IntKind(1, 2), 0, True)}"
+                ]
             else:
                 lines = [f"{atom.text} = {self.write.expr(plain, atom.kind, 1)}"]
             return lines, scope.adding(replace(atom, kind=_loosened(atom.kind), parameter=False))

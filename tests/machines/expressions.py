@@ -123,7 +123,8 @@ class Expressions:
             case BoolKind():
                 return name if self.dice.chance(50) else f"(not {name})"
             case IntKind(low, high):
-                return f"({name} {self.dice.pick(('<', '<=', '!=', '>='))} {self.dice.between(max(low, -2), min(high, 3))})"
+                word = self.dice.pick(("<", "<=", "!=", ">="))
+                return f"({name} {word} {self.dice.between(max(low, -2), min(high, 3))})"
             case OptionalKind():
                 return f"({name} {self.dice.pick(('is', 'is not'))} None)"
             case SetKind() | SequenceKind() if self.dice.chance(50):
@@ -165,9 +166,7 @@ class Expressions:
                 return self.displayed([self.literal(scope, item, tight) for item in items])
             case SequenceKind(element, shortest, longest):
                 most = max(shortest, min(longest, 2)) if writable(element, scope) else shortest
-                return self.displayed(
-                    [self.literal(scope, element) for _ in range(self.dice.between(shortest, most))]
-                )
+                return self.displayed([self.literal(scope, element) for _ in range(self.dice.between(shortest, most))])
             case FunctionKind(key, value):
                 listed = members(key, scope.prefix)
                 if listed is not None and self.dice.chance(40):
@@ -213,10 +212,8 @@ class Expressions:
                 case TupleKind(items):
                     for index, part in enumerate(items):
                         if fits(part):
-                            found.append(lambda atom=atom, at=index: f"{self.mention(atom)}[{at}]")
-                            found.append(
-                                lambda atom=atom, at=index - len(items): f"{self.mention(atom)}[{at}]"
-                            )
+                            for place in (index, index - len(items)):
+                                found.append(lambda atom=atom, at=place: f"{self.mention(atom)}[{at}]")
                 case FunctionKind(key, value) if fits(value) and writable(key, scope):
                     found.append(lambda atom=atom, key=key: self.applied(scope, atom, key))
                 case SequenceKind(element) if fits(element) and writable(kind, scope):
@@ -259,9 +256,7 @@ class Expressions:
             return f"({name} + 0)"
         return f"({name} + 0 if {name} is not None else {self.leaf(scope, kind, tight)})"
 
-    def field_of_union(
-        self, scope: Scope, union: Atom, record: RecordKind, name: str, kind: Kind, tight: bool
-    ) -> str:
+    def field_of_union(self, scope: Scope, union: Atom, record: RecordKind, name: str, kind: Kind, tight: bool) -> str:
         text = self.mention(union)
         if self.dice.chance(self.world.risk):
             return f"{text}.{name}"
@@ -298,9 +293,7 @@ class Expressions:
         ]
         optionals = [atom for atom in scope.atoms if isinstance(atom.kind, OptionalKind)]
         if optionals:
-            options.append(
-                (4, lambda: f"({self.mention(dice.pick(optionals))} {dice.pick(('is', 'is not'))} None)")
-            )
+            options.append((4, lambda: f"({self.mention(dice.pick(optionals))} {dice.pick(('is', 'is not'))} None)"))
         unions = [atom for atom in scope.atoms if isinstance(atom.kind, UnionKind)]
         if unions:
             options.append((5, lambda: self.told_apart(dice.pick(unions))))

@@ -77,7 +77,7 @@ class _Forms(ast.NodeVisitor):
 
     # ------------------------------------------------------------------------------------------- declarations
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
         bases = [ast.unparse(base) for base in node.bases]
         for keyword in node.keywords:
             if keyword.arg == "fairness" and isinstance(keyword.value, ast.Constant):
@@ -109,7 +109,7 @@ class _Forms(ast.NodeVisitor):
             case _:
                 pass
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         decorator = node.decorator_list[0] if node.decorator_list else None
         name = decorator.func if isinstance(decorator, ast.Call) else decorator
         self.kind = name.id if isinstance(name, ast.Name) else "function"
@@ -154,7 +154,7 @@ class _Forms(ast.NodeVisitor):
 
     # --------------------------------------------------------------------------------------------- statements
 
-    def visit_If(self, node: ast.If) -> None:  # noqa: N802
+    def visit_If(self, node: ast.If) -> None:
         if self.kind == "action":
             self.say("if")
             self.say("a guard under if", any(_calls(item, "guard") for item in (*node.body, *node.orelse)))
@@ -163,13 +163,13 @@ class _Forms(ast.NodeVisitor):
             self.say("else", bool(node.orelse) and not elif_)
         self.generic_visit(node)
 
-    def visit_Assign(self, node: ast.Assign) -> None:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> None:
         self.say("an assignment of several values", isinstance(node.targets[0], ast.Tuple))
         self.say("several targets", len(node.targets) > 1)
         self.say("an assignment by subscript", isinstance(node.targets[0], ast.Subscript))
         self.generic_visit(node)
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:  # noqa: N802
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
         forms = {
             ast.Attribute: "an augmented assignment",
             ast.Name: "an augmented local name",
@@ -178,16 +178,16 @@ class _Forms(ast.NodeVisitor):
         self.say(forms[type(node.target)])
         self.generic_visit(node)
 
-    def visit_Pass(self, node: ast.Pass) -> None:  # noqa: N802
+    def visit_Pass(self, node: ast.Pass) -> None:
         self.say("pass", self.kind == "action")
 
-    def visit_Assert(self, node: ast.Assert) -> None:  # noqa: N802
+    def visit_Assert(self, node: ast.Assert) -> None:
         self.say("assert")
         self.generic_visit(node)
 
     # -------------------------------------------------------------------------------------------- expressions
 
-    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> None:
         called = ast.unparse(node.func)
         self.say("assume", called == "assume" and self.kind == "action")
         self.say("an assumption in @init", called == "assume" and self.kind == "init")
@@ -205,14 +205,14 @@ class _Forms(ast.NodeVisitor):
             self.say("isinstance of several classes", isinstance(node.args[1], ast.Tuple))
         self.generic_visit(node)
 
-    def visit_Compare(self, node: ast.Compare) -> None:  # noqa: N802
+    def visit_Compare(self, node: ast.Compare) -> None:
         self.say("a chain of comparisons", len(node.ops) > 1)
         self.say("is None", isinstance(node.ops[0], ast.Is | ast.IsNot))
         in_enum = isinstance(node.ops[0], ast.In | ast.NotIn) and ast.unparse(node.comparators[0]) in ("Color", "Step")
         self.say("in an Enum", in_enum)
         self.generic_visit(node)
 
-    def visit_Subscript(self, node: ast.Subscript) -> None:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> None:
         match node.slice:
             case ast.Slice(lower, upper):
                 ends = [item for item in (lower, upper) if item is not None]
@@ -223,19 +223,19 @@ class _Forms(ast.NodeVisitor):
                 pass
         self.generic_visit(node)
 
-    def visit_Dict(self, node: ast.Dict) -> None:  # noqa: N802
+    def visit_Dict(self, node: ast.Dict) -> None:
         self.say("a dict that spreads another", bool(node.keys) and node.keys[0] is None)
         self.generic_visit(node)
 
-    def visit_SetComp(self, node: ast.SetComp) -> None:  # noqa: N802
+    def visit_SetComp(self, node: ast.SetComp) -> None:
         self.say("a set comprehension")
         self.generic_visit(node)
 
-    def visit_IfExp(self, node: ast.IfExp) -> None:  # noqa: N802
+    def visit_IfExp(self, node: ast.IfExp) -> None:
         self.say("if expression")
         self.generic_visit(node)
 
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:  # noqa: N802
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:
         self.say("two clauses in a generator", len(node.generators) > 1)
         self.generic_visit(node)
 

@@ -146,7 +146,7 @@ def annotation(kind: Kind) -> str:
     match kind:
         case BoolKind():
             return "bool"
-        case IntKind(low, high):
+        case IntKind(low):
             return f"Annotated[int, Between({low}, {high_text(kind, '')})]"
         case LiteralKind(members):
             return f"Literal[{', '.join(map(quoted, members))}]"
@@ -215,8 +215,9 @@ def inside(narrow: Kind, wide: Kind) -> bool:
     match narrow, wide:
         case IntKind(), IntKind():
             return wide.low <= narrow.low and narrow.high <= wide.high
-        case (LiteralKind(some) | MemberKind(_, LiteralKind(), some)), (
-            LiteralKind(more) | MemberKind(_, LiteralKind(), more)
+        case (
+            (LiteralKind(some) | MemberKind(_, LiteralKind(), some)),
+            (LiteralKind(more) | MemberKind(_, LiteralKind(), more)),
         ):
             return {quoted(item) for item in some} <= {quoted(item) for item in more} and same_type(narrow, wide)
         case MemberKind(_, IntKind(), members), IntKind():

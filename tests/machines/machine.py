@@ -83,7 +83,7 @@ def machine_of(seed: int) -> Machine:
 @dataclass
 class _Writer:
     dice: Dice
-    world: World = World()
+    world: World = field(default_factory=World)
     variables: list[Variable] = field(default_factory=list)
     functions: list[Callee] = field(default_factory=list)
     helpers: list[Callee] = field(default_factory=list)
@@ -179,7 +179,9 @@ class _Writer:
                 return "int = const(2)"
 
     def enum_text(self, enum: EnumKind) -> str:
-        values = [f'"{name.lower()}"' if len(enum.members) > 2 else str(index) for index, name in enumerate(enum.members)]
+        values = [
+            f'"{name.lower()}"' if len(enum.members) > 2 else str(index) for index, name in enumerate(enum.members)
+        ]
         lines = [f"    {name} = {value}" for name, value in zip(enum.members, values, strict=True)]
         return f"class {enum.name}(Enum):\n" + "\n".join(lines)
 
@@ -315,7 +317,9 @@ class _Writer:
     def module_functions(self) -> list[str]:
         if not self.dice.chance(35):
             return []
-        kinds = [self.dice.pick((*_BASIC, *self.world.enums, *self.world.records)) for _ in range(self.dice.between(1, 2))]
+        kinds = [
+            self.dice.pick((*_BASIC, *self.world.enums, *self.world.records)) for _ in range(self.dice.between(1, 2))
+        ]
         result = self.dice.pick(_BASIC)
         body = self.bodies.returning(Scope(self.parameter_atoms(kinds), ()), result)
         self.functions.append(Callee("shaped", tuple(kinds), _unbounded(result)))
@@ -380,9 +384,7 @@ class _Writer:
         parameters = [Atom(atom.text, atom.kind) for atom in self.parameters()]
         constants = tuple(Atom(f"self.{atom.text}", atom.kind, constant=True) for atom in self.world.constants)
         given = tuple(
-            Atom(f"self.{item.name}", item.kind, item.ghost)
-            for item in self.variables
-            if item.given or item.ghost
+            Atom(f"self.{item.name}", item.kind, item.ghost) for item in self.variables if item.given or item.ghost
         )
         scope = Scope((*constants, *given, *parameters), tuple(self.functions))
         body = self.bodies.init(scope)
@@ -425,11 +427,15 @@ class _Writer:
             called.append(Callee(f"self.safe_{index}", (), BOOL))
         scope = Scope(scope.atoms, (*scope.callees, *called))
         if dice.chance(30):
-            after = [Callee(item.text.replace("self.", "after."), item.parameters, item.result) for item in self.helpers]
+            after = [
+                Callee(item.text.replace("self.", "after."), item.parameters, item.result) for item in self.helpers
+            ]
             both = Scope((*scope.atoms, *self.state("after")), (*scope.callees, *after))
             body = self.weak(both) if dice.chance(60) else self.bodies.returning(both, BOOL)
             texts.append("@transition_invariant\ndef steady(self, after: Self) -> bool:\n" + _block(body))
-        kinds = dice.some(("eventually", "infinitely_often", "eventually_always", "leads_to", "reachable", "terminal"), 0, 2)
+        kinds = dice.some(
+            ("eventually", "infinitely_often", "eventually_always", "leads_to", "reachable", "terminal"), 0, 2
+        )
         for kind in kinds:
             body = self.bodies.returning(scope, BOOL)
             decorator = f"@{kind}"

@@ -25,8 +25,8 @@ def expand(states, seen, append, parent, flag):
                 seen[t] = 1
                 append(t)
                 parent(s)
+        n1 += v_length
         if v_length >= 1:
-            n1 += 1
             t = s | 16
             if t == s:
                 same += 1
@@ -35,7 +35,6 @@ def expand(states, seen, append, parent, flag):
                 append(t)
                 parent(s)
             if v_length >= 2:
-                n1 += 1
                 t = s | 32
                 if t == s:
                     same += 1
@@ -44,7 +43,6 @@ def expand(states, seen, append, parent, flag):
                     append(t)
                     parent(s)
             if v_length >= 3:
-                n1 += 1
                 t = s | 64
                 if t == s:
                     same += 1
@@ -53,7 +51,6 @@ def expand(states, seen, append, parent, flag):
                     append(t)
                     parent(s)
             if v_length >= 4:
-                n1 += 1
                 t = s | 128
                 if t == s:
                     same += 1
@@ -61,29 +58,26 @@ def expand(states, seen, append, parent, flag):
                     seen[t] = 1
                     append(t)
                     parent(s)
+        n2 += (s & 240).bit_count()
         if s & 16:
-            n2 += 1
             t = s - 16
             if not seen[t]:
                 seen[t] = 1
                 append(t)
                 parent(s)
         if s & 32:
-            n2 += 1
             t = s - 32
             if not seen[t]:
                 seen[t] = 1
                 append(t)
                 parent(s)
         if s & 64:
-            n2 += 1
             t = s - 64
             if not seen[t]:
                 seen[t] = 1
                 append(t)
                 parent(s)
         if s & 128:
-            n2 += 1
             t = s - 128
             if not seen[t]:
                 seen[t] = 1
