@@ -33,6 +33,7 @@ def _finished(cls: Any) -> type:
     cls._key = staticmethod(attrgetter(*compared) if compared else lambda _: ())
     cls.__eq__, cls.__hash__ = _equal, _hash
     cls.__repr__ = _repr
+    cls.__getstate__ = _state
     cls.__setattr__ = cls.__delattr__ = _refuse
     made: type = cls
     return made
@@ -69,7 +70,16 @@ def _equal(self: Any, other: Any) -> Any:
 
 
 def _hash(self: Any) -> int:
-    return hash((self.__class__, self._key(self)))
+    # Trees are hashed again and again, as keys; without this each time from the leaves up.
+    known: int | None = self.__dict__.get("_hash")
+    if known is None:
+        known = self.__dict__["_hash"] = hash((self.__class__, self._key(self)))
+    return known
+
+
+def _state(self: Any) -> dict[str, Any]:
+    # A hash is this process's own: strings hash differently in the next.
+    return {name: value for name, value in self.__dict__.items() if name != "_hash"}
 
 
 def _repr(self: Any) -> str:

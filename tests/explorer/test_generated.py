@@ -17,15 +17,15 @@ Golden = Callable[[str, str], None]
 
 
 def test_rollback(golden: Golden) -> None:
-    golden("rollback.py", compile_program(instantiate(rollback())).text)
+    golden("rollback.txt", compile_program(instantiate(rollback())).text)
 
 
 def test_two_phase_commit(golden: Golden) -> None:
-    golden("two_phase_commit.py", compile_program(instantiate(two_phase_commit(2))).text)
+    golden("two_phase_commit.txt", compile_program(instantiate(two_phase_commit(2))).text)
 
 
 def test_records_and_sequences(golden: Golden) -> None:
-    golden("wire.py", compile_program(instantiate(wire())).text)
+    golden("wire.txt", compile_program(instantiate(wire())).text)
 
 
 def test_nothing_is_left_to_the_interpreter() -> None:

@@ -312,7 +312,7 @@ class Expressions:
     def equality(self, scope: Scope, depth: int) -> str:
         kind = self.any_kind(scope)
         word = self.dice.pick(("==", "!="))
-        if isinstance(kind, UnionKind):
+        if isinstance(kind.item if isinstance(kind, OptionalKind) else kind, UnionKind):
             # Records of two classes are never compared, a name of the union with any of them is.
             left = self.mention(self.dice.pick(scope.of_type(kind)))
         else:

@@ -24,17 +24,33 @@ class Facts:
     ones: Mapping[Low, int] = field(default_factory=dict)
     zeros: Mapping[Low, int] = field(default_factory=dict)
     tests: frozenset[Low] = frozenset()
+    found: dict[int, tuple[Low, tuple[Bound, Bound]]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+    """Bounds found already, by the identity of the node: expressions share their parts, and are asked about often.
+
+    `replace` begins with none: other facts, other bounds.
+    """
 
 
 NOTHING = Facts()
 
+_REMEMBERED = 50_000
+
 
 def bounds(node: Low, facts: Facts) -> tuple[Bound, Bound]:
     """The smallest and the largest value that a node may have, as far as is known."""
+    known = facts.found.get(id(node))
+    if known is not None:
+        return known[1]
     least, most = _own_bounds(node, facts)
     if facts.upper and not isinstance(node, low.Linear):
         most = min(most, facts.upper.get(frozenset(((node, 1),)), math.inf))
         least = max(least, -facts.upper.get(frozenset(((node, -1),)), math.inf))
+    # The node is kept, so that its identity is not given to another.
+    if len(facts.found) >= _REMEMBERED:
+        facts.found.clear()
+    facts.found[id(node)] = (node, (least, most))
     return least, most
 
 

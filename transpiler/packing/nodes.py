@@ -7,19 +7,21 @@ A word is a Python int: a packed state, a field of it, the code of a value, the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal as OneOf
+
+from ..records import record
 
 Bound = int | float
 """An int, or an infinity where nothing is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Const:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Name:
     """A local name of the generated code, which lies between its bounds."""
 
@@ -28,7 +30,7 @@ class Name:
     high: Bound = field(default=math.inf, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Bits:
     """`width` bits of a word from `shift` on; the values that occur lie between the bounds."""
 
@@ -39,7 +41,7 @@ class Bits:
     high: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Linear:
     """`constant` plus the sum of every term times its coefficient; never a mere constant or a mere term."""
 
@@ -47,13 +49,13 @@ class Linear:
     constant: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Product:
     left: Low
     right: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Division:
     """Floor division and its remainder, Python's way."""
 
@@ -62,25 +64,25 @@ class Division:
     right: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Extremum:
     operator: OneOf["min", "max"]
     items: tuple[Low, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Magnitude:
     operand: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class BitOp:
     operator: OneOf["&", "|", "^"]
     left: Low
     right: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Without:
     """The bits of `left` that `right` does not have."""
 
@@ -88,21 +90,21 @@ class Without:
     right: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Shift:
     operator: OneOf["<<", ">>"]
     word: Low
     by: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Count:
     """The number of bits that are one."""
 
     word: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class At:
     """An element of a table of the generated module; the index is within it."""
 
@@ -112,7 +114,7 @@ class At:
     high: Bound = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Invoke:
     """A call of a function that the generated module is given."""
 
@@ -122,7 +124,7 @@ class Invoke:
     high: Bound = field(default=math.inf, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Choose:
     condition: Low
     then: Low
@@ -132,7 +134,7 @@ class Choose:
 # ------------------------------------------------------------------------------------------------- truth values
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Masked:
     """`word & mask == expected`, for a mask that is not zero and an expectation within it."""
 
@@ -141,17 +143,17 @@ class Masked:
     expected: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class AtMostZero:
     sum: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class IsZero:
     sum: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Same:
     """Equality of two codes."""
 
@@ -159,7 +161,7 @@ class Same:
     right: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class HasBit:
     """Whether a word has the bit of an index that is not known; an index is never negative."""
 
@@ -167,12 +169,12 @@ class HasBit:
     index: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Negation:
     operand: Low
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Junction:
     """`and` / `or`, evaluated from the left."""
 

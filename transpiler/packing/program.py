@@ -160,7 +160,7 @@ class _Assembly:
             title=self.protocol.name + (f" without {self.protocol.dropped}" if self.protocol.dropped else ""),
             frame=_describe(self.frame),
             tables=[(name, _tuple_text(values)) for values, name in self.builder.tables.items()],
-            counters=" = ".join([*(counts or ["n0"]), "same", "terminated"]) + " = 0",
+            counters=" = ".join([*counts, "same", "terminated"]) + " = 0",
             counted=_tuple_text(counts),
             initial=initial,
             expand=expand,
