@@ -26,6 +26,9 @@ CHUNK_SECONDS = 0.05
 
 PROGRESS_SECONDS = 0.2
 
+LONG_SECONDS = 1.5
+"""After so long a search is worth better code, which takes about as long to make."""
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -128,6 +131,7 @@ class Search:
         self.steps_taken = [0] * len(self.program.instance.protocol.actions)
         self._flagged: dict[int, dict[int, int | None]] = {}  # length → kind → the first state flagged
         self._chunk = FIRST_CHUNK
+        self._thorough = False
         self._told = self.started
 
     @property
@@ -204,6 +208,9 @@ class Search:
             self._tell(now, len(level) - start + len(states) - first)
             if self._out_of_budget(now):
                 return None
+            if not self._thorough and now - self.started > LONG_SECONDS:
+                self._thorough = True
+                self.program = self.program.thorough() or self.program
         return states[first:]
 
     def _expand_chunk(self, chunk: list[int]) -> None:

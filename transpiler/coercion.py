@@ -26,7 +26,7 @@ def fit(expr: ir.Expr, wanted: types.Type) -> ir.Expr | None:
         case (ir.Let(_, _, body), _):
             inner = fit(body, wanted)
             return replace(expr, body=inner, type=wanted) if inner is not None else None
-        case (_, types.Optional(item)) if not isinstance(expr.type, types.Optional):
+        case (_, types.Optional(item)) if not isinstance(expr.type, (types.Optional, types.Nothing)):
             return fit(expr, item)
         case (_, _) if isinstance(expr.type, types.Optional) and not isinstance(wanted, types.Optional):
             return fit(ir.Unwrap(expr, type=expr.type.item, span=expr.span), wanted)

@@ -345,11 +345,29 @@ class _Rewriter(ast.NodeTransformer):
         raising = ast.copy_location(ast.Expr(refusal), node)
         return ast.copy_location(ast.If(ast.UnaryOp(ast.Not(), test), [raising], []), node)
 
-    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt | list[ast.stmt]:
         value = self.visit(node.value)
-        if len(node.targets) == 1 and (entry := self.entry(node.targets[0])) is not None:
+        flat = [
+            item for target in node.targets for item in (target.elts if isinstance(target, ast.Tuple) else [target])
+        ]
+        if not any(self.entry(target) for target in flat):
+            return ast.copy_location(ast.Assign([self.target(target) for target in node.targets], value), node)
+        if len(flat) == 1:
+            return self.assigned(node, flat[0], value)
+        # An entry is written by replacing the whole function: one after the other, the values before all of them.
+        names = [f"__value_{place}" for place in range(len(flat) if isinstance(node.targets[0], ast.Tuple) else 1)]
+        kept: list[ast.expr] = [ast.Name(name, ast.Store()) for name in names]
+        pattern = ast.Tuple(kept, ast.Store()) if len(kept) > 1 else kept[0]
+        values = [ast.Name(names[place % len(names)], ast.Load()) for place in range(len(flat))]
+        first: ast.stmt = ast.copy_location(ast.Assign([pattern], value), node)
+        return [first, *(self.assigned(node, target, item) for target, item in zip(flat, values, strict=True))]
+
+    def assigned(self, node: ast.stmt, target: ast.expr, value: ast.expr) -> ast.stmt:
+        """One value for one target."""
+        entry = self.entry(target)
+        if entry is not None:
             return self.replaced(node, *entry, value)
-        return ast.copy_location(ast.Assign([self.target(target) for target in node.targets], value), node)
+        return ast.copy_location(ast.Assign([self.target(target)], value), node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | list[ast.stmt]:
         if node.value is None:

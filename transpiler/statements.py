@@ -400,11 +400,20 @@ def _assign(builder: _Body, path: _Path, node: ast.stmt, targets: Sequence[ast.e
 def _lower_for(scope: Scope, target: ast.expr, value: ast.expr) -> ir.Expr:
     """A value that gets a name before it is assigned: fitted while it is still a display, whose type is open."""
     expr = lower(scope, value)
+    wanted = _type_of_target(scope, target)
+    return expr if wanted is None else fitted(scope, value, expr, wanted)
+
+
+def _type_of_target(scope: Scope, target: ast.expr) -> types.Type | None:
+    """The type of the values that a state variable, or an entry of one, takes; None for other targets."""
     match target:
         case ast.Attribute(ast.Name(holder), name) if holder == scope.self_name and name in scope.context.variables:
-            return fitted(scope, value, expr, scope.context.variables[name].type)
+            return scope.context.variables[name].type
+        case ast.Subscript(holder):
+            function = _type_of_target(scope, holder)
+            return function.value if isinstance(function, types.Function) else None
         case _:
-            return expr
+            return None
 
 
 def _named(builder: _Body, path: _Path, name: str, value: ir.Expr) -> tuple[_Path, ir.Expr]:

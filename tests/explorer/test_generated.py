@@ -63,3 +63,17 @@ def test_interned_sets_and_functions(name: str, monkeypatch: pytest.MonkeyPatch)
 def test_nothing_unrolled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("protocheck.transpiler.packing.sets.MAX_CELLS", 1)
     assert_agreement(MACHINES[name]())
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_better_code_in_the_middle_of_a_search(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "MAX_OPERATIONS", 0)
+    monkeypatch.setattr("protocheck.toolchain.explorer_search.LONG_SECONDS", -1.0)
+    monkeypatch.setattr("protocheck.toolchain.explorer_search.FIRST_CHUNK", 1)
+    quick = compile_program(instantiate(rollback()))
+    assert "for i_ in range(1, 5)" in quick.text
+    better = quick.thorough()
+    assert better is not None
+    assert "for i_ in" not in better.text
+    assert better.thorough() is None
+    assert_agreement(MACHINES[name]())

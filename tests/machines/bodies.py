@@ -316,15 +316,28 @@ class Bodies:
         """A tuple assignment, a swap, or one value for several targets."""
         dice = self.dice
         variables = [item for item in self.targets(scope) if writable(item.kind, scope)]
+        functions = [item for item in variables if isinstance(item.kind, FunctionKind)]
+        if functions and dice.chance(30):
+            # Two entries of one function; where the keys are the same, the last value counts.
+            variables = [dice.pick(functions)] * 2
         if len(variables) < 2:
             return self.assignment(scope)
         one, other = dice.some(variables, 2, 2)
-        if one.kind == other.kind:
-            if dice.chance(40):
-                return [f"self.{one.name}, self.{other.name} = self.{other.name}, self.{one.name}"]
-            return [f"self.{one.name} = self.{other.name} = {self.value(scope, one.kind)}"]
-        values = ", ".join(self.value(scope, item.kind, 1) for item in (one, other))
-        return [f"self.{one.name}, self.{other.name} = {values}"]
+        if one.kind == other.kind and dice.chance(30):
+            return [f"self.{one.name}, self.{other.name} = self.{other.name}, self.{one.name}"]
+        (left, some), (right, more) = self.place(scope, one), self.place(scope, other)
+        if some == more:
+            return [f"{left} = {right} = {self.value(scope, some)}"]
+        return [f"{left}, {right} = {self.value(scope, some, 1)}, {self.value(scope, more, 1)}"]
+
+    def place(self, scope: Scope, variable: Variable) -> tuple[str, Kind]:
+        """A target of an assignment, with the kind of its values: a variable, or an entry of one."""
+        name = f"self.{variable.name}"
+        match variable.kind:
+            case FunctionKind(key, value) if writable(key, scope) and self.dice.chance(60):
+                return f"{name}[{self.write.expr(scope, key, 1, True)}]", value
+            case kind:
+                return name, kind
 
     def assign_local(self, scope: Scope) -> tuple[Lines, Scope]:
         """A local name: a new one, or one that has a value already, or a parameter."""

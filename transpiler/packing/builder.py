@@ -10,6 +10,7 @@ from .. import domains
 from .. import valuetypes as types
 from ..instance import Instance
 from .layouts import InternedLayout
+from .low import Low
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Builder:
     tables: dict[tuple[int, ...], str] = field(default_factory=dict)
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
     interned: dict[Any, InternedLayout] = field(default_factory=dict)
+    tabled: dict[Low, Low] = field(default_factory=dict)
     records: dict[type, types.Record] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from .builder import Builder
 from .fitting import equal, fit, held
 from .low import Low
 from .scope import Scope
+from .tabulate import looked_up
 from .values import (
     Boxed,
     Code,
@@ -61,9 +62,24 @@ def lower(expr: ir.Expr, scope: Scope) -> Value:
             except Undefined:
                 return interpreted(expr, scope)  # where it is undefined it is not evaluated
     try:
-        return _lower(expr, scope)
+        return _looked_up(_lower(expr, scope), scope)
     except ExoticError:
         return interpreted(expr, scope)
+
+
+def _looked_up(value: Value, scope: Scope) -> Value:
+    """The value with its words taken from tables where that is cheaper."""
+    match value:
+        case Number(word):
+            return Number(looked_up(word, scope))
+        case Truth(word):
+            return Truth(looked_up(word, scope))
+        case Code(layout, word):
+            return Code(layout, looked_up(word, scope))
+        case Run():
+            return replace(value, length=looked_up(value.length, scope), elements=looked_up(value.elements, scope))
+        case _:
+            return value
 
 
 def _variable(expr: ir.VariableRef, scope: Scope) -> Value:

@@ -6,7 +6,7 @@ again each half of them: where it fails, none is asked. What it says need not be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import facts as knowledge
@@ -38,29 +38,33 @@ class Member:
     test: Low
 
 
-def grouped(blocks: Sequence[Block], facts: Facts = knowledge.NOTHING) -> tuple[Group | Member, ...]:
+def grouped(blocks: Sequence[Block]) -> tuple[Group | Member, ...]:
     """Blocks of one action in order, under the tests that they share."""
-    guards = [block.guard for block in blocks]
-    tests = [knowledge.decide(guard, facts) for guard in guards if guard is not None]
-    if len(tests) < len(blocks):
-        raise AssertionError("only blocks with one test can be grouped")
-    if len(blocks) < SMALLEST:
-        return tuple(Member(block, test) for block, test in zip(blocks, tests, strict=True))
-    shared = knowledge.decide(common(tests), facts)
+    members = []
+    for block in blocks:
+        if block.guard is None:
+            raise AssertionError("only blocks with one test can be grouped")
+        members.append(Member(block, block.guard))
+    return _grouped(members, knowledge.NOTHING)
+
+
+def _grouped(members: Sequence[Member], facts: Facts) -> tuple[Group | Member, ...]:
+    """`facts` is what the tests of the groups around say; the members' tests are what they leave open."""
+    if len(members) < SMALLEST:
+        return tuple(members)
+    shared = common([member.test for member in members])
     if isinstance(shared, low.Const):
-        return tuple(_divided(blocks, tests, facts))
+        return _divided(members, facts)
     inner = knowledge.assume(shared, facts)
-    return (Group(shared, tuple(_divided(blocks, [knowledge.decide(test, inner) for test in tests], inner))),)
+    rest = [Member(member.block, knowledge.decide(member.test, inner)) for member in members]
+    return (Group(shared, _divided(rest, inner)),)
 
 
-def _divided(blocks: Sequence[Block], tests: Sequence[Low], facts: Facts) -> Iterator[Group | Member]:
-    if len(blocks) <= LEAF or all(isinstance(test, low.Const) for test in tests):
-        for block, test in zip(blocks, tests, strict=True):
-            yield Member(block, test)
-        return
-    middle = len(blocks) // 2
-    yield from grouped(blocks[:middle], facts)
-    yield from grouped(blocks[middle:], facts)
+def _divided(members: Sequence[Member], facts: Facts) -> tuple[Group | Member, ...]:
+    if len(members) <= LEAF or all(isinstance(member.test, low.Const) for member in members):
+        return tuple(members)
+    middle = len(members) // 2
+    return _grouped(members[:middle], facts) + _grouped(members[middle:], facts)
 
 
 def common(tests: Sequence[Low]) -> Low:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
+from functools import lru_cache
 from typing import Literal as OneOf
 
 from ..records import record
@@ -241,6 +242,7 @@ def operands(node: Low) -> tuple[Low, ...]:
             return (node.word, node.index)
 
 
+@lru_cache(maxsize=1 << 16)
 def cost(node: Low) -> int:
     """How much work a node is, in operations; a call counts for many."""
     own = 0 if isinstance(node, Const | Name) else 30 if isinstance(node, Invoke) else 1

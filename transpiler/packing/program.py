@@ -87,6 +87,15 @@ class Program:
         """`check(states, flag)` evaluates the invariants."""
         return self.globals["check"]  # type: ignore[no-any-return]
 
+    def thorough(self) -> Program | None:
+        """The same program with more of its actions unrolled, for a long search; None where that changes nothing.
+
+        States are laid out alike, so that a search may go on with it.
+        """
+        if self.assembly.thorough or not any(block.loops for block in self.blocks):
+            return None
+        return self.assembly.program(thorough=True)
+
     def predicate(self, condition: ir.Expr) -> Callable[[int], bool]:
         """A function that tells whether a condition holds in a state where it is defined."""
         found: Callable[[int], bool] = self._function("holds", "s", self.assembly.predicate_lines(condition))
@@ -119,7 +128,7 @@ class Program:
 
 def compile_program(instance: Instance, properties: frozenset[str] | None = None) -> Program:
     """The program that evaluates the named safety properties (None: all)."""
-    return _Assembly(instance, properties).program()
+    return _Assembly(instance, properties).program(thorough=False)
 
 
 class _Assembly:
@@ -142,6 +151,7 @@ class _Assembly:
         invariants = [item.name for item in protocol.of_kind("invariant")]
         transitions = [item.name for item in protocol.of_kind("transition_invariant")]
         self.order = ("type_ok", "well_defined", *invariants, *transitions, "deadlock_free")
+        self.thorough = False
         self.kinds = emit.Kinds(0, 1, len(self.order) - 1)
 
     def selected(self, name: str) -> bool:
@@ -150,7 +160,8 @@ class _Assembly:
     def scope_of(self, variables: Mapping[str, Value]) -> Scope:
         return Scope(self.builder, expressions.lower, self.needs, variables, {})
 
-    def program(self) -> Program:
+    def program(self, thorough: bool) -> Program:
+        self.thorough = thorough
         blocks = tuple(self.blocks())
         initial = self.initial_lines()
         expand = self.expand_lines(blocks)
@@ -182,7 +193,7 @@ class _Assembly:
         for number, action in enumerate(self.protocol.actions):
             obligations = action_obligations(action, self.protocol)
             task = Task(number, action.name, action.parameters, action.steps, action.updates, obligations)
-            yield from lower_task(task, self.scope, self.frame, invariants)
+            yield from lower_task(task, self.scope, self.frame, invariants, self.thorough)
 
     def transition_invariants(self) -> Iterator[TransitionInvariant]:
         for item in self.protocol.of_kind("transition_invariant"):
@@ -201,7 +212,7 @@ class _Assembly:
         declared = tuple(ir.Update(variable=name, value=value) for name, value in given.items() if name not in assigned)
         obligations = init_obligations(self.protocol)
         task = Task(0, "", init.parameters, init.steps, (*declared, *init.updates), obligations)
-        blocks = list(lower_task(task, self.scope_of({}), frame, ()))
+        blocks = list(lower_task(task, self.scope_of({}), frame, (), thorough=False))
 
         def body(page: emit.Page) -> None:
             emit.write_blocks(page, blocks, emit.initial_sink(self.kinds), self.kinds, self.builder, live=False)

@@ -27,6 +27,9 @@ from .values import Boxed, Code, Entries, ExoticError, Known, Number, Parts, Tru
 MAX_UNROLLED = 128
 """So many argument tuples of an action become code of their own."""
 
+MAX_OPERATIONS = 1500
+"""As long as a search is short, unrolled code may have so many operations an action: making more takes too long."""
+
 COSTLY = 12
 """A local name or a new value that costs more operations is computed once, into a name."""
 
@@ -113,6 +116,15 @@ class Block:
         return tuple(argument for argument in self.arguments if isinstance(argument, Loop))
 
     @property
+    def operations(self) -> int:
+        """How many operations the block takes."""
+        effect = self.effect
+        words = [item.word if isinstance(item, Assign) else item.test for item in self.items]
+        words += [effect.fits, effect.successor, *(assign.word for assign in effect.assigns)]
+        words += [word for check in effect.checks for word in (check.defined, check.holds)]
+        return sum(map(low.cost, words))
+
+    @property
     def guard(self) -> Low | None:
         """The test that enables the block; None where it cannot be said in one test."""
         if self.loops or not all(isinstance(item, Require) for item in self.items):
@@ -142,14 +154,18 @@ class Frame:
 # ------------------------------------------------------------------------------------------------------ arguments
 
 
+Arguments = tuple[tuple[Known | Loop, ...], dict[str, Value]]
+"""The arguments of a block, and what the names of the parameters stand for."""
+
+
 def argument_tuples(
-    action: str, parameters: tuple[ir.Parameter, ...], builder: Builder
-) -> Iterator[tuple[tuple[Known | Loop, ...], dict[str, Value]]]:
+    action: str, parameters: tuple[ir.Parameter, ...], builder: Builder, limit: int
+) -> Iterator[Arguments]:
     """Every combination of arguments in canonical order; those unrolled are known, the others loop variables."""
     sizes = [domains.size(builder.instance.parameters[action, parameter.name]) for parameter in parameters]
     unrolled, total = 0, 1
     # Only leading parameters are unrolled, since the leftmost varies slowest.
-    while unrolled < len(sizes) and total * sizes[unrolled] <= MAX_UNROLLED:
+    while unrolled < len(sizes) and total * sizes[unrolled] <= limit:
         total *= sizes[unrolled]
         unrolled += 1
     given = [tuple(domains.values(builder.instance.parameters[action, item.name])) for item in parameters[:unrolled]]
@@ -283,16 +299,36 @@ class Task:
     obligations: tuple[Obligation, ...]
 
 
-def lower_task(task: Task, scope: Scope, frame: Frame, invariants: tuple[TransitionInvariant, ...]) -> Iterator[Block]:
-    """The blocks of an action, one an argument tuple; those that no state can reach are left out."""
-    for place, (arguments, values) in enumerate(argument_tuples(task.name, task.parameters, scope.builder)):
+def lower_task(
+    task: Task, scope: Scope, frame: Frame, invariants: tuple[TransitionInvariant, ...], thorough: bool
+) -> Iterator[Block]:
+    """The blocks of an action, one an argument tuple; those that no state can reach are left out.
+
+    Unless it is to be thorough, what would become long is left in loops.
+    """
+
+    def lowered(place: int, given: Arguments) -> Block | None:
+        arguments, values = given
         prefix = f"{task.name or 'init'}_{place}_"
         work = lower_steps(task.steps, task.obligations, replace(scope, locals=values), prefix)
         if not work.impossible:
-            yield Block(task.number, arguments, tuple(work.items), lower_effect(task.updates, work, frame, invariants))
+            effect = lower_effect(task.updates, work, frame, invariants)
         elif any(isinstance(item, Oblige) for item in work.items):
             # It is never taken, but evaluating it may be a violation.
-            yield Block(task.number, arguments, tuple(work.items), Effect((), low.TRUE, frame.word, False))
+            effect = Effect((), low.TRUE, frame.word, False)
+        else:
+            return None
+        return Block(task.number, arguments, tuple(work.items), effect)
+
+    unrolled = list(argument_tuples(task.name, task.parameters, scope.builder, MAX_UNROLLED))
+    if len(unrolled) > 1 and not thorough:
+        sample = lowered(0, unrolled[len(unrolled) // 2])
+        if sample is not None and sample.operations * len(unrolled) > MAX_OPERATIONS:
+            unrolled = list(argument_tuples(task.name, task.parameters, scope.builder, 1))
+    for place, given in enumerate(unrolled):
+        block = lowered(place, given)
+        if block is not None:
+            yield block
 
 
 def lower_effect(

@@ -7,13 +7,22 @@ are a table: `pending & T[length] == 0`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
+
 from . import facts as knowledge
 from . import low
 from .low import Low
+from .render import STATE, Writer
 from .scope import Scope
 
 MAX_ROWS = 64
 """How many values a field may have that a table is made for."""
+
+MAX_BITS = 8
+"""A word that depends on so few bits of the state is looked up, where computing it costs more than `MIN_COST`."""
+
+MIN_COST = 5
 
 WORTHWHILE = 3
 """From how many elements on a table beats asking for each."""
@@ -124,3 +133,91 @@ def substitute(node: Low, part: Low, by: Low) -> Low:
             return low.junction(operator, [substitute(item, part, by) for item in items])
         case _:
             return node
+
+
+# -------------------------------------------------------------------------------------------- words from a table
+
+
+def looked_up(word: Low, scope: Scope) -> Low:
+    """A costly word that depends on few bits of the state as an element of a table, which has it for all their values.
+
+    So the remainder of a sequence, say, is one operation, and what is computed from it does not grow with it.
+    """
+    if low.cost(word) <= MIN_COST:
+        return word
+    known = scope.builder.tabled.get(word)
+    if known is None:
+        known = scope.builder.tabled[word] = _as_table(word, scope) or word
+    return known
+
+
+def _as_table(word: Low, scope: Scope) -> Low | None:
+    bits = support(word)
+    if bits is None or bits.bit_count() > MAX_BITS:
+        return None
+    fields = list(_fields(bits))
+    index: Low = low.ZERO
+    state = next(name for name in _names(word) if name.name == STATE)
+    place = 0
+    for shift, width in fields:
+        index = low.bit_or(index, low.shift_left(low.bits(state, shift, width), low.Const(place)))
+        place += width
+    if low.cost(index) + 1 >= low.cost(word):
+        return None
+    rows = tuple(_rows(word, fields, scope))
+    if isinstance(word, low.TRUTH):
+        ones = sum(1 << number for number, row in enumerate(rows) if row)
+        return low.truth(bool(ones)) if ones in (0, (1 << len(rows)) - 1) else low.has_bit(low.Const(ones), index)
+    if len(set(rows)) == 1:
+        return low.Const(rows[0])
+    return low.At(scope.builder.table(rows), index, min(rows), max(rows))
+
+
+def _rows(word: Low, fields: list[tuple[int, int]], scope: Scope) -> Iterator[int]:
+    tables = {name: values for values, name in scope.builder.tables.items()}
+    compute = eval(f"lambda {STATE}: {Writer().value(word)}", tables)
+    for number in range(1 << sum(width for _, width in fields)):
+        state = 0
+        for shift, width in fields:
+            state |= (number & ((1 << width) - 1)) << shift
+            number >>= width
+        try:
+            yield int(compute(state))
+        except (ArithmeticError, LookupError, ValueError):
+            yield 0  # where the word has no value it is not asked for
+
+
+@lru_cache(maxsize=1 << 14)
+def support(word: Low) -> int | None:
+    """The bits of the state that a word depends on; None where it depends on anything else."""
+    match word:
+        case low.Bits(low.Name(name), shift, width):
+            return ((1 << width) - 1) << shift if name == STATE else None
+        case low.Masked(low.Name(name), mask):
+            return mask if name == STATE else None
+        case low.Name() | low.Invoke():
+            return None
+    found = 0
+    for operand in low.operands(word):
+        inner = support(operand)
+        if inner is None:
+            return None
+        found |= inner
+    return found
+
+
+def _fields(bits: int) -> Iterator[tuple[int, int]]:
+    """Runs of bits that are one, from the lowest: where each begins and how wide it is."""
+    shift = 0
+    while bits >> shift:
+        shift += ((bits >> shift) & -(bits >> shift)).bit_length() - 1
+        width = ((bits >> shift) ^ ((bits >> shift) + 1)).bit_length() - 1
+        yield shift, width
+        shift += width
+
+
+def _names(word: Low) -> Iterator[low.Name]:
+    if isinstance(word, low.Name):
+        yield word
+    for operand in low.operands(word):
+        yield from _names(operand)
