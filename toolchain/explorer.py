@@ -80,6 +80,9 @@ class _Check:
             return replace(answer, status="violated", violated=search.violation.property, trace=safety_trace(search))
         if search.stopped:
             return replace(answer, status="inconclusive", evaluated=(), reason=search.stopped)
+        if search.counters.distinct == 0:
+            reason = "there is no initial state, so that everything would hold of nothing"
+            return replace(answer, status="invalid", evaluated=(), reason=reason)
         for item in self.reachable:
             if item.name not in search.reached:
                 return replace(answer, status="violated", violated=item.name, reason="no reachable state satisfies it")

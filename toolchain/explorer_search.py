@@ -172,6 +172,10 @@ class Search:
                 return
             following = self._expand_level(level)
             if following is None:
+                if self._flagged and not self.cancel.is_set():
+                    # Not all that could be said, but a violation it is.
+                    self.stopped, self.depth = "", min(self._flagged)
+                    self._decide()
                 return
             if self.depth in self._flagged:
                 self._decide()
@@ -325,8 +329,6 @@ class Search:
     # --------------------------------------------------------------------------------------------------- budget
 
     def _out_of_budget(self, now: float) -> bool:
-        if self._flagged:
-            return False  # the level is finished: what was found is told
         limits = self.budget
         if limits.max_states is not None and len(self.visited.states) > limits.max_states:
             self.stopped = f"more than {limits.max_states} states"

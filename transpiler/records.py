@@ -45,8 +45,13 @@ def _initialiser(cls: type, fields: tuple[dataclasses.Field[Any], ...]) -> Calla
     defaults = {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
     assert all(field.default_factory is dataclasses.MISSING for field in fields), "no default is made anew"
     count = len(positional)
+    complete = count == len(fields)
 
     def __init__(self: Any, *args: Any, **values: Any) -> None:  # noqa: N807
+        if complete and len(args) == count and not values:
+            # The common case, and the one that code generation runs through a thousand times.
+            self.__dict__.update(zip(positional, args, strict=True))
+            return
         given = dict(zip(positional, args, strict=False))
         given.update(values)
         if len(args) > count or len(given) < len(args) + len(values):

@@ -393,7 +393,8 @@ def _assign(builder: _Body, path: _Path, node: ast.stmt, targets: Sequence[ast.e
     else:
         values = [lower(scope, value)]
     for target, expr in zip(flat, values, strict=True):
-        path = _assign_one(builder, path, node, target, expr, value)
+        # With several targets, the next one sees what this one was given.
+        path = _assign_one(builder, path, node, target, expr, value, behind=target if len(flat) > 1 else node)
     return path
 
 
@@ -423,7 +424,14 @@ def _named(builder: _Body, path: _Path, name: str, value: ir.Expr) -> tuple[_Pat
 
 
 def _assign_one(
-    builder: _Body, path: _Path, node: ast.stmt, target: ast.expr, value: ir.Expr, value_node: ast.expr
+    builder: _Body,
+    path: _Path,
+    node: ast.stmt,
+    target: ast.expr,
+    value: ir.Expr,
+    value_node: ast.expr,
+    *,
+    behind: ast.stmt | ast.expr,
 ) -> _Path:
     scope = path.scope
     span = scope.span(node)
@@ -435,7 +443,7 @@ def _assign_one(
         case ast.Attribute(ast.Name(holder), name) if holder == scope.self_name:
             variable = _variable(scope, target, name)
             fitted_value = replace(fitted(scope, value_node, value, variable.type), span=span)
-            return _store(builder, path, node, name, fitted_value)
+            return _store(builder, path, behind, name, fitted_value)
         case ast.Subscript(ast.Attribute(ast.Name(holder), name), index) if holder == scope.self_name:
             variable = _variable(scope, target, name)
             if not isinstance(variable.type, types.Function):
@@ -455,7 +463,7 @@ def _assign_one(
             entry = fitted(scope, value_node, value, variable.type.value)
             entries: tuple[tuple[ir.Expr, ir.Expr], ...] = ((key, entry),)
             return _store(
-                builder, path, node, name, ir.FunctionUpdate(function, entries, type=variable.type, span=span)
+                builder, path, behind, name, ir.FunctionUpdate(function, entries, type=variable.type, span=span)
             )
         case ast.Attribute():
             scope.refuse(
@@ -486,11 +494,11 @@ def _variable(scope: Scope, target: ast.AST, name: str) -> ir.Variable:
     return variable
 
 
-def _store(builder: _Body, path: _Path, node: ast.stmt, name: str, value: ir.Expr) -> _Path:
-    """A later statement sees the value; where there is one, the value gets a name, so that it stands there once."""
+def _store(builder: _Body, path: _Path, behind: ast.stmt | ast.expr, name: str, value: ir.Expr) -> _Path:
+    """What comes later sees the value; where something behind `behind` does, the value gets a name and stands once."""
     path = _with_overwritten(builder, path, name)
     scope = path.scope
-    end = (node.end_lineno or node.lineno, node.end_col_offset or 0)
+    end = (behind.end_lineno or behind.lineno, behind.end_col_offset or 0)
     read_later = any(attribute in (name, _ANY) and position >= end for attribute, position in builder.reads)
     wanted = scope.context.variables[name].type
     # What is read later has the variable's type: an optional may be asked whether it is None, whatever it was given.

@@ -12,6 +12,7 @@ from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.explorer_search import Visited
 from protocheck.toolchain.results import Budget, CheckJob, EngineResult, Progress
 from protocheck.transpiler.instance import instantiate
+from protocheck.transpiler.mutation import drop_guard
 
 from ..build import action, add, eq, guard, ints, lt, prop, protocol, var, variable
 from ..handmade import rollback
@@ -106,3 +107,12 @@ def test_liveness_is_cut_off_as_well() -> None:
     limit = counting.looks - 1
     result = ExplorerEngine().check(CheckJob(instance, cancel=Late()))
     assert (result.status, result.reason, result.evaluated) == ("inconclusive", "cancelled", ())
+
+
+def test_a_violation_found_by_then_is_told() -> None:
+    variant = instantiate(drop_guard(rollback(), "rollback.no_reader_above"))
+    before = ExplorerEngine().check(CheckJob(variant, budget=Budget(max_states=3)))
+    assert (before.status, before.violated) == ("inconclusive", None)
+    result = ExplorerEngine().check(CheckJob(variant, budget=Budget(max_states=5)))
+    assert (result.status, result.violated) == ("violated", "no_ghost_reads")
+    assert result.reason == ""

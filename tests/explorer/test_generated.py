@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
+from protocheck.transpiler import ir
+from protocheck.transpiler import valuetypes as types
 from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.packing import steps
 from protocheck.transpiler.packing.program import compile_program
+from protocheck.transpiler.valuetypes import INT
 
+from ..build import action, add, arith, bind, component, guard, ints, local, lt, pair, param, protocol, var, variable
 from ..handmade import MACHINES, rollback, two_phase_commit, wire
 from .agreement import assert_agreement
 
@@ -43,7 +47,7 @@ def test_a_proved_transition_invariant_costs_nothing() -> None:
 def test_loops_instead_of_unrolled_arguments(name: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "MAX_UNROLLED", limit)
     assert_agreement(MACHINES[name]())
-    assert "for i_ in range(1, 5)" in compile_program(instantiate(rollback())).text
+    assert "for p_i in range(1, 5)" in compile_program(instantiate(rollback())).text
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -71,9 +75,30 @@ def test_better_code_in_the_middle_of_a_search(name: str, monkeypatch: pytest.Mo
     monkeypatch.setattr("protocheck.toolchain.explorer_search.LONG_SECONDS", -1.0)
     monkeypatch.setattr("protocheck.toolchain.explorer_search.FIRST_CHUNK", 1)
     quick = compile_program(instantiate(rollback()))
-    assert "for i_ in range(1, 5)" in quick.text
+    assert "for p_i in range(1, 5)" in quick.text
     better = quick.thorough()
     assert better is not None
-    assert "for i_ in" not in better.text
+    assert "for p_i in" not in better.text
     assert better.thorough() is None
     assert_agreement(MACHINES[name]())
+
+
+def test_names_never_meet() -> None:
+    """A variable may be called as a field of another one would be, a local name as the new value of a variable."""
+    counts = types.Tuple((INT, INT))
+    machine = protocol(
+        "M",
+        variable("a", ir.TupleSet(items=(ints(0, 3), ints(0, 3))), pair(0, 0)),
+        variable("a_0_2", ints(0, 3), 0),
+        variable("b", ints(0, 9), 0),
+        action(
+            "move",
+            param("v_b", ints(0, 1)),
+            bind("a_after", component(var("a", counts), 0)),
+            guard("room", lt(add(component(var("a", counts), 0), var("a_0_2")), 3)),
+            a=pair(add(component(var("a", counts), 0), 1), var("a_0_2")),
+            a_0_2=arith(add(local("a_after"), var("a_0_2")), "%", 4),
+            b=add(arith(local("a_after"), "*", 2), local("v_b")),
+        ),
+    )
+    assert_agreement(machine)

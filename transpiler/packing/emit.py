@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ..traverse import fresh_name
 from . import facts as knowledge
 from . import low
 from .builder import Builder
@@ -74,8 +75,11 @@ def with_names(body: Callable[[Page], None], names: Callable[[low.Bits], str]) -
     body(draft)
     wanted = [node for node, times in draft.writer.wanted.items() if times > 1 and isinstance(node, low.Bits)]
     wanted.sort(key=lambda node: (node.shift, node.width))
-    # A name is computed for every state, so that tests of single bits are not worth one.
-    named: dict[Low, str] = {node: names(node) for node in wanted if node.width > 1}
+    named: dict[Low, str] = {}
+    for node in wanted:
+        # A name is computed for every state, so that tests of single bits are not worth one.
+        if node.width > 1:
+            named[node] = fresh_name(names(node), named.values())
     page = Page(Writer(named))
     for node, name in named.items():
         page.line(f"{name} = {Writer().value(node)}")
@@ -83,21 +87,41 @@ def with_names(body: Callable[[Page], None], names: Callable[[low.Bits], str]) -
     return page.lines
 
 
-def write_blocks(
-    page: Page, blocks: Sequence[Block], sink: Sink, kinds: Kinds | None, builder: Builder | None, live: bool
-) -> None:
-    """Every block in order; with a builder steps are counted, and `live` says whether any of them is noted."""
-    count = builder is not None
-    for _, of_action in itertools.groupby(blocks, key=lambda block: (block.action, block.guard is None)):
-        run = list(of_action)
-        if run[0].guard is None:
-            for block in run:
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive blocks of one action: grouped under shared tests, or, where they cannot be, one by one.
+
+    `times` is how many of them are taken, where that is one operation.
+    """
+
+    blocks: Sequence[Block]
+    groups: tuple[Group | Member, ...] | None
+    times: Low | None
+
+
+def stretches(blocks: Sequence[Block], builder: Builder) -> tuple[Stretch, ...]:
+    """The blocks in order, put together as they are written."""
+    found = []
+    for (_, single), of_action in itertools.groupby(blocks, key=lambda block: (block.action, block.guard is None)):
+        run = tuple(of_action)
+        if single:
+            found.append(Stretch(run, None, None))
+        else:
+            guards = [block.guard for block in run if block.guard is not None]
+            found.append(Stretch(run, grouped(run), how_many(guards, builder)))
+    return tuple(found)
+
+
+def write_blocks(page: Page, plan: Sequence[Stretch], sink: Sink, kinds: Kinds | None, count: bool, live: bool) -> None:
+    """Every block in order; `count` says whether steps are counted, `live` whether any of them is noted."""
+    for stretch in plan:
+        if stretch.groups is None:
+            for block in stretch.blocks:
                 _write_single(page, block, sink, kinds, count, live)
             continue
-        times = how_many([block.guard for block in run if block.guard is not None], builder) if builder else None
-        if times is not None:
-            page.line(f"n{run[0].action} += {page.writer.value(times)}")
-        _write_members(page, grouped(run), sink, count and times is None, live)
+        if count and stretch.times is not None:
+            page.line(f"n{stretch.blocks[0].action} += {page.writer.value(stretch.times)}")
+        _write_members(page, stretch.groups, sink, count and stretch.times is None, live)
 
 
 def how_many(guards: Sequence[Low], builder: Builder) -> Low | None:

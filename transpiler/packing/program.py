@@ -212,10 +212,10 @@ class _Assembly:
         declared = tuple(ir.Update(variable=name, value=value) for name, value in given.items() if name not in assigned)
         obligations = init_obligations(self.protocol)
         task = Task(0, "", init.parameters, init.steps, (*declared, *init.updates), obligations)
-        blocks = list(lower_task(task, self.scope_of({}), frame, (), thorough=False))
+        plan = emit.stretches(tuple(lower_task(task, self.scope_of({}), frame, (), thorough=False)), self.builder)
 
         def body(page: emit.Page) -> None:
-            emit.write_blocks(page, blocks, emit.initial_sink(self.kinds), self.kinds, self.builder, live=False)
+            emit.write_blocks(page, plan, emit.initial_sink(self.kinds), self.kinds, count=True, live=False)
             page.line("return n0")
 
         return emit.without_names(body, origin="None")
@@ -224,12 +224,13 @@ class _Assembly:
         watched = self.selected("deadlock_free") and not emit.never_deadlocks(blocks)
         terminals = [self.guarded(item) for item in self.protocol.of_kind("terminal")]
         terminal = low.either(*terminals)
+        plan = emit.stretches(blocks, self.builder)
         sink = emit.search_sink(self.kinds, self.frame.width <= NARROW)
 
         def body(page: emit.Page) -> None:
             if watched:
                 page.line("live = 0")
-            emit.write_blocks(page, blocks, sink, self.kinds, self.builder, live=watched)
+            emit.write_blocks(page, plan, sink, self.kinds, count=True, live=watched)
             keyword = "if"
             if terminal != low.FALSE:
                 page.line(f"if {page.test(terminal)}:")
@@ -279,10 +280,11 @@ class _Assembly:
     def edge_lines(self, blocks: tuple[Block, ...]) -> list[str]:
         """The body of a function that hands on every step from a state."""
         numbers = {id(block): number for number, block in enumerate(blocks)}
+        plan = emit.stretches(blocks, self.builder)
 
         def body(page: emit.Page) -> None:
             page.line("pass")
-            emit.write_blocks(page, blocks, emit.edge_sink(numbers), None, None, live=False)
+            emit.write_blocks(page, plan, emit.edge_sink(numbers), None, count=False, live=False)
 
         return emit.with_names(body, self.field_name)
 

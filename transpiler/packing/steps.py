@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from .. import domains, ir
@@ -20,7 +21,7 @@ from .builder import Builder
 from .expressions import interpreted
 from .fitting import entries, fit
 from .layouts import Layout
-from .low import Low
+from .low import Bound, Low
 from .scope import Scope
 from .values import Boxed, Code, Entries, ExoticError, Known, Number, Parts, Truth, Value, of_code
 
@@ -124,7 +125,7 @@ class Block:
         words += [word for check in effect.checks for word in (check.defined, check.holds)]
         return sum(map(low.cost, words))
 
-    @property
+    @cached_property
     def guard(self) -> Low | None:
         """The test that enables the block; None where it cannot be said in one test."""
         if self.loops or not all(isinstance(item, Require) for item in self.items):
@@ -180,7 +181,7 @@ def argument_tuples(
 
 def _loop(name: str, domain: Domain, builder: Builder) -> tuple[Loop, Value]:
     layout = layouts.layout_of(domain, builder.interned)
-    variable = f"{name}_"
+    variable = f"p_{name}"
     if isinstance(layout, layouts.IntLayout):
         first, last = layout.low - layout.base, layout.high - layout.base
         word = low.Name(variable, first, last)
@@ -208,6 +209,12 @@ class Lowering:
     scope: Scope
     items: list[Oblige | Require | Assign]
     prefix: str
+    kind: str = "a"
+    """What generated names begin with: `a` and `u` before a number, `p_`, `v_` and `T` are never the same name."""
+
+    def name(self, hint: str, least: Bound, most: Bound) -> low.Name:
+        """A name that no other word of the block has."""
+        return low.Name(f"{self.kind}{self.prefix}{hint}", least, most)
 
     def require(self, test: Low) -> None:
         """Leave the block where the test is false."""
@@ -226,13 +233,13 @@ class Lowering:
         match value:
             case Number(word) | Boxed(word) | Code(_, word) if low.cost(word) > COSTLY:
                 least, most = knowledge.bounds(word, self.scope.facts)
-                name = low.Name(f"{self.prefix}{hint}", least, most)
+                name = self.name(hint, least, most)
                 self.items.append(
                     Assign(name.name, low.Choose(condition, word, low.ZERO) if condition != low.TRUE else word)
                 )
                 return replace(value, low=name)
             case Truth(word) if low.cost(word) > COSTLY:
-                name = low.Name(f"{self.prefix}{hint}", 0, 1)
+                name = self.name(hint, 0, 1)
                 self.items.append(Assign(name.name, low.both(condition, word)))
                 return Truth(name)
             case _:
@@ -247,6 +254,9 @@ class Lowering:
 def lower_steps(steps: tuple[ir.Step, ...], obligations: tuple[Obligation, ...], scope: Scope, prefix: str) -> Lowering:
     """Guards, assumptions, assertions and local names, with what must be defined before each."""
     work = Lowering(scope, [], prefix)
+    lengths = [len(obligation.steps_before) for obligation in obligations]
+    if lengths != sorted(lengths):
+        raise AssertionError("guards of one call stand together, so that obligations are in the order of the steps")
     place = 0
     while place < len(steps) and not work.impossible:
         group = [steps[place]]
@@ -309,7 +319,7 @@ def lower_task(
 
     def lowered(place: int, given: Arguments) -> Block | None:
         arguments, values = given
-        prefix = f"{task.name or 'init'}_{place}_"
+        prefix = f"{place}_{task.name or 'init'}_"
         work = lower_steps(task.steps, task.obligations, replace(scope, locals=values), prefix)
         if not work.impossible:
             effect = lower_effect(task.updates, work, frame, invariants)
@@ -336,7 +346,7 @@ def lower_effect(
 ) -> Effect:
     """The new state word, and what has to be checked before it counts."""
     scope = work.scope
-    naming = Lowering(scope, [], work.prefix)
+    naming = Lowering(scope, [], work.prefix, "u")
     after = dict(scope.variables)
     changes: list[Change] = []
     fits: Low = low.TRUE
@@ -374,7 +384,7 @@ def _encoded(naming: Lowering, value: Value, layout: Layout, hint: str) -> tuple
             return -1
 
     builder = naming.scope.builder
-    name = low.Name(f"{naming.prefix}{hint}_code", -1, layouts.span(layout) - 1)
+    name = naming.name(f"{hint}_code", -1, layouts.span(layout) - 1)
     naming.items.append(Assign(name.name, low.Invoke(builder.function("encode", encode), (value.low,), -1)))
     inside = replace(name, low=0)
     return of_code(builder, layout, inside), low.at_most(low.ZERO, name)

@@ -1,0 +1,329 @@
+"""What random machines have found, each made small and kept."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+
+from protocheck import (
+    Between,
+    GuardRefused,
+    MaxLen,
+    Protocol,
+    action,
+    assume,
+    const,
+    eventually,
+    guard,
+    helper,
+    init,
+    invariant,
+    snapshot,
+    without,
+)
+from protocheck.toolchain.explorer import ExplorerEngine
+from protocheck.toolchain.results import CheckJob
+from protocheck.transpiler import ir
+from protocheck.transpiler.diagnostics import CompileError
+from protocheck.transpiler.frontend import compile_protocol
+from protocheck.transpiler.instance import instantiate
+from protocheck.transpiler.ircheck import check
+from protocheck.transpiler.tla import build_module
+
+from .differences import Tally
+from .explorer import compare_explorer
+from .native import compare_native
+
+Small = Annotated[int, Between(0, 2)]
+
+
+def agrees(cls: type[Protocol]) -> ir.Protocol:
+    """The IR is well formed, the class runs as it says, and the explorer sees what the reference sees."""
+    protocol = check(compile_protocol(cls))
+    compare_native(cls, random.Random(0), Tally(), walks=3)
+    compare_explorer(instantiate(protocol), Tally())
+    return protocol
+
+
+@dataclass(frozen=True)
+class Put:
+    at: Small
+
+
+@dataclass(frozen=True)
+class Ack:
+    on: bool
+
+
+class ReadBackOptional(Protocol):
+    """An optional that was just given a value was taken for a plain int, and `is None` refused."""
+
+    owner: Small | None = None
+    message: Put | Ack = Ack(False)
+    seen: bool = False
+
+    @helper
+    def is_put(self) -> bool:
+        return self.message.at == 1 if isinstance(self.message, Put) else False
+
+    @action
+    def take(self, who: Small) -> None:
+        self.owner = who
+        self.message = Ack(True)
+        self.seen = self.owner is None or isinstance(self.message, Put) or self.is_put()
+
+    @action
+    def drop(self) -> None:
+        guard(held=self.owner is not None)
+        self.owner = None
+        self.message = Put(1)
+        self.seen = self.owner is None and self.is_put()
+
+
+def test_a_variable_keeps_its_type_when_it_is_read_back() -> None:
+    agrees(ReadBackOptional)
+
+
+class Refusing(Protocol):
+    """A refusal named the value that the action had assigned to its parameter since."""
+
+    x: Small = 0
+
+    @action
+    def step(self, to: Small) -> None:
+        to *= 2
+        guard(small=to < 2)
+        self.x = to
+
+
+def test_a_refusal_names_the_arguments_that_were_passed() -> None:
+    agrees(Refusing)
+    with pytest.raises(GuardRefused) as refused:
+        Refusing().step(2)
+    assert refused.value.arguments == {"to": 2}
+
+
+class Adding(Protocol):
+    """What runs was made in the syntax tree that a variant is compiled from."""
+
+    x: frozenset[Small] = frozenset()
+
+    @action
+    def add(self, to: Small) -> None:
+        guard(fresh=to not in self.x, other=to not in {1})
+        self.x = self.x | {to}
+
+
+def test_a_variant_compiles_after_its_baseline_has_run() -> None:
+    agrees(Adding)
+    variant = without(Adding, "add.other")
+    agrees(variant)
+    running = variant()
+    running.add(1)
+    assert snapshot(running) == {"x": frozenset({1})}
+
+
+class DefaultsRead(Protocol):
+    """The names bound in a default stood beside those of the `@init` that reads it."""
+
+    table: dict[Small, bool] = {k: False for k in range(3)}
+    same: bool = False
+
+    @init
+    def begin(self, k: Small) -> None:
+        self.same = self.table[k] or self.table == {i: False for i in range(3)}
+        self.table = {i: i == k or self.table[i] for i in range(3)}
+
+    @action
+    def flip(self, k: Small) -> None:
+        self.table[k] = not self.table[k]
+
+
+def test_init_reads_a_default_that_binds_names() -> None:
+    agrees(DefaultsRead)
+
+
+class Arguments(Protocol):
+    """An argument of a helper that was unfolded stood there as often as the helper used it, or not at all."""
+
+    x: Small = 0
+    y: Small = 0
+
+    @helper
+    def twice(self, n: int) -> int:
+        return n + n if self.x > 0 else n
+
+    @helper
+    def ignoring(self, n: int) -> int:
+        return self.x
+
+    @action
+    def step(self, to: Small) -> None:
+        self.x = to
+        self.y = min(self.twice(sum(i for i in range(to))), 2)
+
+    @action
+    def divide(self) -> None:
+        guard(zero=self.x == 0)
+        self.y = self.x
+        self.x = self.ignoring(1 // self.x)
+
+
+def test_an_argument_is_evaluated_once() -> None:
+    agrees(Arguments)
+    result = ExplorerEngine().check(CheckJob(instantiate(compile_protocol(Arguments))))
+    assert (result.status, result.violated) == ("violated", "well_defined")
+
+
+class Overwritten(Protocol):
+    """A value that was replaced before anything read it was not asked for."""
+
+    queue: Annotated[tuple[Small, ...], MaxLen(1)] = ()
+
+    @action
+    def step(self, to: Small) -> None:
+        self.queue += (self.queue[0],)
+        self.queue = (to,)
+
+
+def test_a_value_that_is_overwritten_was_evaluated() -> None:
+    agrees(Overwritten)
+    result = ExplorerEngine().check(CheckJob(instantiate(compile_protocol(Overwritten))))
+    assert (result.status, result.violated) == ("violated", "well_defined")
+
+
+class RaisesLate(Protocol):
+    """With a single assignment the state was not put back, though a later statement may raise."""
+
+    queue: Annotated[tuple[Small, ...], MaxLen(1)] = ()
+    seen: Small = 0
+
+    @action
+    def step(self, at: Small) -> None:
+        self.queue = (at,)
+        value = self.queue[at]
+        if value > 2:
+            self.seen = value
+
+
+def test_what_raises_late_leaves_the_state_as_it_was() -> None:
+    agrees(RaisesLate)
+    running = RaisesLate()
+    with pytest.raises(IndexError):
+        running.step(1)
+    assert snapshot(running) == {"queue": (), "seen": 0}
+
+
+class Several(Protocol):
+    """Several values at once: displays got their type before their place was known; entries were written in place."""
+
+    sets: frozenset[Annotated[tuple[bool, ...], MaxLen(1)]] = frozenset()
+    table: dict[Small, Small | None] = {0: None, 1: None, 2: None}
+    flag: bool = False
+
+    @action
+    def both(self, to: Small) -> None:
+        self.sets, self.flag = {(True,) for i in range(to)}, not self.flag
+        self.table[0], self.flag = None if to > 1 else None, to == 0  # noqa: RUF034  (None alone has no type of its own)
+
+    @action
+    def entries(self, a: Small, b: Small) -> None:
+        self.table[a] = self.table[b] = a
+        self.table[a], self.table[b] = self.table[b], 2
+
+    @action
+    def one_by_one(self, a: Small) -> None:
+        self.table[a] = self.table[0 if self.table == {k: a for k in range(3)} else 1] = a
+
+
+def test_several_targets() -> None:
+    agrees(Several)
+
+
+class Branches(Protocol):
+    """A value assigned before an `if` stood once for each path that keeps it."""
+
+    flag: bool = False
+    other: bool = False
+
+    @action
+    def step(self, a: Small, b: Small) -> None:
+        self.flag = all(i > a for i in range(b))
+        if a > b:
+            self.other = True
+        elif a == b:
+            self.flag = not self.other
+        else:
+            self.other = False
+
+
+def test_a_value_that_some_paths_keep() -> None:
+    agrees(Branches)
+
+
+class Leaking(Protocol):
+    """TLC takes a variable named as an operator of a module that FiniteSets is built on for that operator."""
+
+    Tail: frozenset[Small] = frozenset()
+
+    @action
+    def add(self, to: Small) -> None:
+        guard(few=len(self.Tail) < 2)
+        self.Tail |= {to}
+
+
+def test_operators_of_modules_that_others_are_built_on_are_taken() -> None:
+    protocol = compile_protocol(Leaking)
+    with pytest.raises(CompileError, match="Tail, an operator of the standard module Sequences"):
+        build_module(protocol, instantiate(protocol).constants)
+
+
+class Constants(Protocol):
+    """TLC reports <>TRUE as violated, and an invariant that is FALSE as an error of the configuration."""
+
+    n: int = const(2)
+    x: bool = False
+
+    @action
+    def flip(self) -> None:
+        self.x = not self.x
+
+    @invariant
+    def never(self) -> bool:
+        return self.n > 2
+
+    @eventually
+    def always(self) -> bool:
+        unused = self.x  # noqa: F841  (it does not raise the level of the property)
+        return self.n == 2
+
+
+def test_properties_that_read_no_variable_are_made_to() -> None:
+    protocol = compile_protocol(Constants)
+    module = build_module(protocol, instantiate(protocol).constants)
+    text = "\n".join(line for operator in module.properties for line in operator.body)
+    assert text.count("x = x") == 2
+
+
+class Impossible(Protocol):
+    """Without an initial state everything was said to hold."""
+
+    x: bool = False
+
+    @init
+    def begin(self, c: bool) -> None:
+        assume(c != c)
+        self.x = c
+
+    @action
+    def flip(self) -> None:
+        self.x = not self.x
+
+
+def test_no_initial_state_is_no_pass() -> None:
+    result = ExplorerEngine().check(CheckJob(instantiate(compile_protocol(Impossible))))
+    assert result.status == "invalid"
+    assert "no initial state" in result.reason
