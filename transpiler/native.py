@@ -374,7 +374,7 @@ class _Rewriter(ast.NodeTransformer):
             return []
         return self.visit_Assign(ast.copy_location(ast.Assign([node.target], node.value), node))
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt | list[ast.stmt]:
         if isinstance(node.target, ast.Name):
             return ast.copy_location(ast.AugAssign(node.target, node.op, self.visit(node.value)), node)
         old = ast.parse(ast.unparse(node.target), mode="eval").body

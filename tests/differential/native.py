@@ -16,7 +16,7 @@ these, an ill-defined outcome may go unnoticed natively; such cases are counted.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from protocheck import ArgumentRefused, GuardRefused, Protocol, holds, refused_by, snapshot
@@ -83,7 +83,7 @@ def _compare_start(
             raise Difference(f"{cls.__name__}({_shown(given)}) starts; the model says {outcome.reason}")
         tally.add("ill-defined, unnoticed natively")
     elif isinstance(outcome, Taken):
-        _same_state(instance, made, outcome.state, f"{cls.__name__}({_shown(given)})")
+        _same_state(instance, made, outcome.state, lambda: f"{cls.__name__}({_shown(given)})")
 
 
 class _Walk:
@@ -121,7 +121,9 @@ class _Walk:
                 self.compare_foreign(action, dict(self.dice.choice(every)))
 
     def compare_step(self, action: ir.Action, arguments: Arguments, outcome: Outcome) -> None:
-        what = f"{action.name}({_shown(dict(arguments))}) in {_shown(self.state)}"
+        def what() -> str:
+            return f"{action.name}({_shown(dict(arguments))}) in {_shown(self.state)}"
+
         values = [value for _, value in arguments]
         copy = _copy(self.native)
         self.tally.add(f"tried: {type(outcome).__name__}")
@@ -131,7 +133,7 @@ class _Walk:
         except Exception as error:
             raised = error
         if raised is not None and snapshot(copy) != snapshot(self.native):
-            raise Difference(f"{what} raises {raised!r} and leaves the state changed: {copy!r}")
+            raise Difference(f"{what()} raises {raised!r} and leaves the state changed: {copy!r}")
         match outcome, raised:
             case Taken(after), None:
                 _same_state(self.instance, copy, after, what)
@@ -140,9 +142,9 @@ class _Walk:
                 seen = (raised.action, raised.arguments, raised.guards, raised.state)
                 expected = (action.name, dict(arguments), guards, dict(snapshot(self.native)))
                 if seen != expected:
-                    raise Difference(f"{what} is refused natively as {seen}, in the model as {expected}")
+                    raise Difference(f"{what()} is refused natively as {seen}, in the model as {expected}")
                 if refused_by(getattr(self.native, action.name), *values) != guards:
-                    raise Difference(f"{what}: refused_by does not name {guards}")
+                    raise Difference(f"{what()}: refused_by does not name {guards}")
             case AssumedAway(), _:
                 pass
             case IllDefined(), Exception() if not isinstance(raised, GuardRefused | ArgumentRefused):
@@ -150,7 +152,7 @@ class _Walk:
             case IllDefined(), _ if _unnoticed(self.instance, action.steps, action.updates):
                 self.tally.add("ill-defined, unnoticed natively")
             case _:
-                raise Difference(f"{what}: natively {raised!r}, {copy!r}; in the model {outcome}") from raised
+                raise Difference(f"{what()}: natively {raised!r}, {copy!r}; in the model {outcome}") from raised
 
     def compare_foreign(self, action: ir.Action, arguments: dict[str, Any]) -> None:
         """An argument outside its domain is refused before anything else."""
@@ -185,7 +187,10 @@ class _Walk:
     ) -> None:
         self.tally.add("properties compared")
         arguments = () if after is None else (self.native,)
-        what = f"{item.name} in {_shown(state)}" + (f", then {_shown(after)}" if after is not None else "")
+
+        def what() -> str:
+            return f"{item.name} in {_shown(state)}" + (f", then {_shown(after)}" if after is not None else "")
+
         expected: bool | None
         try:
             expected = model_holds(self.instance, item.body, state, after)
@@ -195,12 +200,12 @@ class _Walk:
             found = holds(getattr(native, item.name), *arguments)
         except Exception as error:
             if expected is not None:
-                raise Difference(f"{what} raises {error!r}; in the model it is {expected}") from error
+                raise Difference(f"{what()} raises {error!r}; in the model it is {expected}") from error
             return
         if expected is None and _holds_quantifier(self.instance, item.body):
             self.tally.add("ill-defined, unnoticed natively")
         elif found is not expected:
-            raise Difference(f"{what} is natively {found!r}, in the model {expected!r}")
+            raise Difference(f"{what()} is natively {found!r}, in the model {expected!r}")
 
 
 # ------------------------------------------------------------------------------------------------------- parts
@@ -213,12 +218,12 @@ def _copy(native: Protocol) -> Protocol:
     return copy
 
 
-def _same_state(instance: Instance, native: Protocol, state: Mapping[str, Any], what: str) -> None:
+def _same_state(instance: Instance, native: Protocol, state: Mapping[str, Any], what: Callable[[], str]) -> None:
     expected = {item.name: state[item.name] for item in instance.protocol.variables if not item.ghost}
     found = dict(snapshot(native))
     # `True == 1` in Python and nowhere here: values are compared as they are shown as well.
     if found != expected or _shown(found) != _shown(expected):
-        raise Difference(f"{what}: natively {_shown(found)}, in the model {_shown(expected)}")
+        raise Difference(f"{what()}: natively {_shown(found)}, in the model {_shown(expected)}")
     for value in found.values():
         hash(value)
 

@@ -79,10 +79,9 @@ def _soak(suite: Suite, seeds: range, processes: int, reduce: bool) -> bool:
 
 
 def _pool(suite: Suite, processes: int) -> ProcessPoolExecutor:
-    # Fresh interpreters: a forked one would share the parent's threads and locks. One that dies ends the run. They are
-    # replaced now and then, since what a class compiles to is kept as long as the class is known.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(processes, context, _prepare, (suite,), max_tasks_per_child=20)
+    # Fresh interpreters: a forked one would share the parent's threads and locks. One that dies ends the run. None is
+    # replaced on the way: Python 3.11 may wait for ever for a worker that has had its number of tasks.
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _prepare, (suite,))
 
 
 def _prepare(suite: Suite) -> None:

@@ -73,13 +73,12 @@ def with_names(body: Callable[[Page], None], names: Callable[[low.Bits], str]) -
     """The lines of a body, after those that name the fields of the state that it reads more than once."""
     draft = Page(Writer())
     body(draft)
-    wanted = [node for node, times in draft.writer.wanted.items() if times > 1 and isinstance(node, low.Bits)]
-    wanted.sort(key=lambda node: (node.shift, node.width))
+    wanted = [item for item, times in draft.writer.wanted.items() if times > 1 and isinstance(item, low.Bits)]
     named: dict[Low, str] = {}
-    for node in wanted:
+    for item in sorted(wanted, key=lambda item: (item.shift, item.width)):
         # A name is computed for every state, so that tests of single bits are not worth one.
-        if node.width > 1:
-            named[node] = fresh_name(names(node), named.values())
+        if item.width > 1:
+            named[item] = fresh_name(names(item), named.values())
     page = Page(Writer(named))
     for node, name in named.items():
         page.line(f"{name} = {Writer().value(node)}")

@@ -1,8 +1,9 @@
-"""Conditions on the elements of a set, all of them tested at once.
+"""Tables instead of computations: conditions on the elements of a set, and words that depend on few bits of the state.
 
 Unrolled, `all(i <= length for i in pending)` asks one question for each possible element. Where an answer is known,
 the elements for which it is no are a mask; where it depends on one small field, the masks for each value of that field
-are a table: `pending & T[length] == 0`.
+are a table: `pending & T[length] == 0`. Likewise a costly word of a few bits of the state is computed here, once for
+each of their values, and looked up when the code runs.
 """
 
 from __future__ import annotations
