@@ -226,7 +226,7 @@ class Several(Protocol):
 
     @action
     def both(self, to: Small) -> None:
-        self.sets, self.flag = {(True,) for i in range(to)}, not self.flag
+        self.sets, self.flag = frozenset((True,) for i in range(to)), not self.flag
         self.table[0], self.flag = None if to > 1 else None, to == 0  # noqa: RUF034  (None alone has no type of its own)
 
     @action

@@ -131,7 +131,8 @@ class Bodies:
 
     def local_kind(self, scope: Scope) -> Kind:
         kinds = [atom.kind for atom in scope.atoms if isinstance(atom.kind, _SIMPLE) and writable(atom.kind, scope)]
-        return self.dice.pick(kinds) if kinds else self.dice.pick((INT, BOOL))
+        plain: tuple[Kind, ...] = (INT, BOOL)
+        return self.dice.pick(kinds) if kinds else self.dice.pick(plain)
 
     # ---------------------------------------------------------------------------------------------- actions
 

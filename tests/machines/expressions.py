@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import assert_never
 
 from .kinds import (
@@ -208,30 +209,30 @@ class Expressions:
                 case RecordKind(_, fields):
                     for name, part in fields:
                         if fits(part):
-                            found.append(lambda atom=atom, name=name: f"{self.mention(atom)}.{name}")
+                            found.append(partial(self.behind, atom, f".{name}"))
                 case TupleKind(items):
                     for index, part in enumerate(items):
                         if fits(part):
                             for place in (index, index - len(items)):
-                                found.append(lambda atom=atom, at=place: f"{self.mention(atom)}[{at}]")
+                                found.append(partial(self.behind, atom, f"[{place}]"))
                 case FunctionKind(key, value) if fits(value) and writable(key, scope):
-                    found.append(lambda atom=atom, key=key: self.applied(scope, atom, key))
+                    found.append(partial(self.applied, scope, atom, key))
                 case SequenceKind(element) if fits(element) and writable(kind, scope):
-                    found.append(lambda atom=atom: self.indexed(scope, atom, kind, tight))
+                    found.append(partial(self.indexed, scope, atom, kind, tight))
                 case OptionalKind(item) if fits(item) and isinstance(item, IntKind):
-                    found.append(lambda atom=atom: self.unwrapped(scope, atom, kind, tight))
+                    found.append(partial(self.unwrapped, scope, atom, kind, tight))
                 case UnionKind(records) if writable(kind, scope):
                     for record in records:
                         for name, part in record.fields:
                             if fits(part):
-                                found.append(
-                                    lambda atom=atom, record=record, name=name: self.field_of_union(
-                                        scope, atom, record, name, kind, tight
-                                    )
-                                )
+                                found.append(partial(self.field_of_union, scope, atom, record, name, kind, tight))
                 case _:
                     continue
         return found
+
+    def behind(self, atom: Atom, suffix: str) -> str:
+        """The name with a field or a position behind it."""
+        return self.mention(atom) + suffix
 
     def applied(self, scope: Scope, function: Atom, key: Kind) -> str:
         at = self.expr(scope, key, 1, tight=not self.dice.chance(self.world.risk))
@@ -343,7 +344,9 @@ class Expressions:
     def scalar(self, scope: Scope) -> Kind:
         """A kind of simple values of which one can be written here."""
         atoms = lively(scope.atoms, self.dice)
-        kinds = [atom.kind for atom in atoms if isinstance(atom.kind, _SCALARS) and writable(atom.kind, scope)]
+        kinds: list[Kind] = [
+            atom.kind for atom in atoms if isinstance(atom.kind, _SCALARS) and writable(atom.kind, scope)
+        ]
         kinds += [atom.kind.element for atom in atoms if isinstance(atom.kind, SetKind | SequenceKind)]
         kinds = [kind for kind in kinds if writable(kind, scope) and size(kind) <= 64]
         return self.dice.pick(kinds) if kinds else INT
@@ -385,10 +388,9 @@ class Expressions:
         ]
         for atom in lively(scope.atoms, self.dice):
             if isinstance(atom.kind, SequenceKind) or (isinstance(atom.kind, SetKind) and not ordered):
-                kind = atom.kind.element
-                options.append((3, lambda atom=atom, kind=kind: (self.mention(atom), kind, atom.ghost)))
+                options.append((3, partial(self.elements, atom, atom.kind.element)))
         for enum in self.world.enums:
-            options.append((2, lambda enum=enum: (enum.name, enum, False)))
+            options.append((2, partial(_members, enum)))
         # Displays only: an empty set has no type of its own, and its elements could not be computed with.
         simple = self.dice.pick([atom.kind for atom in scope.atoms if isinstance(atom.kind, _SCALARS)] or [INT])
         if depth > 0 and not ordered:
@@ -401,6 +403,10 @@ class Expressions:
                 (1, lambda: (self.displayed([self.leaf(scope, simple) for _ in range(2)]), _widened(simple), False))
             )
         return self.dice.weighted(options)
+
+    def elements(self, atom: Atom, element: Kind) -> tuple[str, Kind, bool]:
+        """A name to iterate over."""
+        return self.mention(atom), element, atom.ghost
 
     def changed_set(self, scope: Scope, atom: Atom, depth: int) -> tuple[str, Kind, bool]:
         """A set with something added or taken away, to iterate over."""
@@ -640,6 +646,10 @@ class Expressions:
 
 _SCALARS = (BoolKind, IntKind, LiteralKind, EnumKind, MemberKind)
 _BOOLS = SequenceKind(BOOL, 0, 2)
+
+
+def _members(enum: EnumKind) -> tuple[str, Kind, bool]:
+    return enum.name, enum, False
 
 
 def _widened(kind: Kind) -> Kind:

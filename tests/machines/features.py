@@ -81,7 +81,7 @@ class _Forms(ast.NodeVisitor):
         bases = [ast.unparse(base) for base in node.bases]
         for keyword in node.keywords:
             if keyword.arg == "fairness" and isinstance(keyword.value, ast.Constant):
-                self.say(f"fairness of the class, {keyword.value.value}")
+                self.say(f"fairness of the class, {keyword.value.value!s}")
         if "Base" in bases:
             self.say("inheritance")
             for item in node.body:
@@ -148,7 +148,7 @@ class _Forms(ast.NodeVisitor):
             given = {keyword.arg: keyword.value for keyword in decorator.keywords}
             word = given["fairness"]
             assert isinstance(word, ast.Constant)
-            self.say(f"fairness of an action, {word.value}")
+            self.say(f"fairness of an action, {word.value!s}")
             self.say("fairness of each parameter", isinstance(given.get("each"), ast.Constant))
             self.say("fairness of each of several parameters", isinstance(given.get("each"), ast.Tuple))
 

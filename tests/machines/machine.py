@@ -247,7 +247,8 @@ class _Writer:
         def a_set() -> Kind:
             record = self.record_like(1) if dice.chance(45) else None
             pair = TupleKind((IntKind(0, 1), self.small(symmetric))) if dice.chance(25) else None
-            other = dice.pick((OptionalKind(IntKind(0, 1)), SequenceKind(BOOL, 0, 1), SetKind(BOOL)))
+            others: tuple[Kind, ...] = (OptionalKind(IntKind(0, 1)), SequenceKind(BOOL, 0, 1), SetKind(BOOL))
+            other = dice.pick(others)
             return SetKind(record or pair or (other if dice.chance(15) else self.small()))
 
         def a_sequence() -> Kind:
