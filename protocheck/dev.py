@@ -126,7 +126,16 @@ def ruff_format() -> Outcome:
 
 
 def mypy_packages() -> Outcome:
-    command = ("-m", "mypy", "--strict", "--cache-dir", str(CACHE / "mypy"), "-p", "protocheck")
+    command = (
+        "-m",
+        "mypy",
+        "--strict",
+        "--cache-dir",
+        str(CACHE / "mypy"),
+        "--no-namespace-packages",
+        "-p",
+        "protocheck",
+    )
     outcome = _by_exit_code(*_python_tool(*command, MYPYPATH=str(lay_out())))
     return _counted(outcome, r"in (\d+) source files?", len(source_files()))
 
