@@ -7,6 +7,7 @@ and then the first property in order wins, and the counters are those at the fir
 from __future__ import annotations
 
 import gc
+import mmap
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,9 @@ CHUNK_SECONDS = 0.05
 """Chunks of states grow until one takes so long: after each the budget is looked at and progress told."""
 
 PROGRESS_SECONDS = 0.2
+
+ZEROED_AT_ONCE = 20
+"""Up to so many bits the bytes of all words are zeroed by hand, and not by the system when they are used."""
 
 LONG_SECONDS = 1.5
 """After so long a search is worth better code, which takes about as long to make."""
@@ -59,7 +63,7 @@ class Visited:
         # Of wide states `seen` has the parent itself; of narrow ones it has a byte, and the parents are in a list.
         self._parents: list[int | None] = []
         self._narrow = program.narrow
-        self.seen: Any = bytearray(1 << program.frame.width) if program.narrow else {}
+        self.seen: Any = _zeros(program.frame.width) if program.narrow else {}
 
     def add(self, state: int) -> None:
         """An initial state."""
@@ -98,6 +102,11 @@ class Visited:
             return self._parents[self.states.index(state)]
         parent: int | None = self.seen[state]
         return parent
+
+
+def _zeros(width: int) -> Any:
+    """A byte for each word of so many bits; of many bytes only those that are used take memory, and time."""
+    return bytearray(1 << width) if width <= ZEROED_AT_ONCE else mmap.mmap(-1, 1 << width, access=mmap.ACCESS_COPY)
 
 
 @dataclass

@@ -130,13 +130,19 @@ def generators(scope: Scope, nodes: Sequence[ast.comprehension]) -> tuple[Scope,
         if node.is_async:
             scope.refuse(Code.SYNTAX, node.target, "`async for` is not in the language")
         source = iterable(scope, node.iter)
+        if node is nodes[0]:
+            # Only the outermost iterable is evaluated outside the comprehension.
+            bound_here = [item for clause in nodes for item in ast.walk(clause.target)]
+            later = frozenset(item.id for item in bound_here if isinstance(item, ast.Name))
+            scope = replace(scope, unbound=scope.unbound | later)
         kind = element_type(source.type)
         match node.target:
             case ast.Name(name):
                 scope, bound = scope.bind_fresh(name, kind, scope.span(node.target))
             case ast.Tuple(targets) if isinstance(kind, types.Tuple) and len(kind.items) == len(targets):
-                scope, bound = scope.bind_fresh("item", kind, scope.span(node.target))
-                whole = scope.locals["item"]
+                # No name of the user's: one that he calls `item` stays what it is.
+                bound = scope.names.fresh("item")
+                whole = ir.LocalRef(bound, type=kind, span=scope.span(node.target))
                 for index, target in enumerate(targets):
                     if not isinstance(target, ast.Name):
                         scope.refuse(Code.SYNTAX, target, "nested patterns are not in the language")
@@ -417,6 +423,8 @@ def _called(scope: Scope, node: ast.expr) -> Any:
         case ast.Name(name):
             if name in scope.broken:
                 raise Refused(None)
+            if name in scope.unassigned or name in scope.unbound:
+                lower(scope, node)  # which says what is wrong with the name
             if name in scope.locals:
                 scope.refuse(Code.CALL, node, f"{name} is a value and cannot be called")
             return scope.namespace.lookup(name)

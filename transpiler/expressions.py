@@ -183,6 +183,14 @@ def set_of(scope: Scope, node: ast.AST, elements: Sequence[ir.Expr]) -> ir.SetDi
 def _name(scope: Scope, node: ast.Name, name: str) -> ir.Expr:
     if name in scope.broken:
         raise Refused(None)
+    if name in scope.unbound:
+        scope.refuse(
+            Code.SCOPE,
+            node,
+            f"{name} is bound only by a later `for`",
+            "to Python a name that any `for` of a comprehension binds is that one throughout, here still without value",
+            "give one of the two another name",
+        )
     if name in scope.unassigned:
         scope.refuse(
             Code.UNASSIGNED,

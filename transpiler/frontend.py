@@ -227,7 +227,7 @@ class _Compilation:
             with self.reporting():
                 scope = replace(self.method_scope(method), current=defaults, stateless=True)
                 scope, parameters = self.parameters(scope, method)
-                steps, updates = action_body(scope, method.node.body, in_init=True)
+                steps, updates = action_body(scope.with_later_names(method.node.body), method.node.body, in_init=True)
                 span, doc = method.span, ast.get_docstring(method.node) or ""
         given = {update.variable for update in updates}
         for name, variable in self.context.variables.items():
@@ -270,7 +270,7 @@ class _Compilation:
     def action(self, method: DeclaredMethod) -> ir.Action | None:
         with self.reporting():
             scope, parameters = self.parameters(self.method_scope(method), method)
-            steps, updates = action_body(scope, method.node.body)
+            steps, updates = action_body(scope.with_later_names(method.node.body), method.node.body)
             for name in method.mark.each:
                 if name not in {item.name for item in parameters}:
                     self.refuse(Code.DECLARATION, method, f"each={name!r} names no parameter of {method.name}")
@@ -322,7 +322,7 @@ class _Compilation:
             self.refuse(
                 Code.DECLARATION, method, f"the property {method.name} takes no parameters", "use any or all inside"
             )
-        body = expression_body(scope, method.node.body, method.node)
+        body = expression_body(scope.with_later_names(method.node.body), method.node.body, method.node)
         result = fit(body, types.BOOL)
         if result is None:
             self.refuse(Code.TYPE, method, f"{method.name} returns {types.an(body.type)}", "a property returns a bool")
@@ -387,7 +387,7 @@ class _Compilation:
             kind = type_of(annotation(outer, argument.annotation))
             scope, bound_name = scope.bind_fresh(argument.arg, kind, span)
             parameters.append(ir.HelperParameter(bound_name, type=kind, span=span))
-        body = expression_body(scope, node.body, node)
+        body = expression_body(scope.with_later_names(node.body), node.body, node)
         kind = body.type
         if node.returns is not None:
             declared = type_of(annotation(outer, node.returns))

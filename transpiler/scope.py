@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import NoReturn
@@ -63,7 +63,8 @@ class Scope:
     `self_name` and `after_name` are the parameters that hold the state before and after the step. `locals` maps a
     Python name to what it stands for. `current` holds the values of variables that were assigned earlier in the
     action. In a class body (`self_name` None) bare names are constants. `unassigned` are local names that have a
-    value on some paths only, `broken` those whose definition was refused.
+    value on some paths only, `broken` those whose definition was refused, `unbound` those that a later `for` of the
+    comprehension at hand will bind: Python takes them for that name throughout.
     """
 
     context: Context
@@ -76,6 +77,7 @@ class Scope:
     current: Mapping[str, ir.Expr] = field(default_factory=dict)
     unassigned: frozenset[str] = frozenset()
     broken: frozenset[str] = frozenset()
+    unbound: frozenset[str] = frozenset()
     stateless: bool = False
 
     def span(self, node: ast.AST) -> Span:
@@ -84,6 +86,17 @@ class Scope:
     def refuse(self, code: Code, node: ast.AST, message: str, reason: str = "", remedy: str = "") -> NoReturn:
         raise Refused(Diagnostic(code, self.span(node), message, reason, remedy))
 
+    def with_later_names(self, body: Sequence[ast.stmt]) -> Scope:
+        """This scope at the start of a body: a name that is assigned anywhere in it is local to all of it."""
+        targets = [
+            target
+            for statement in body
+            for node in ast.walk(statement)
+            for target in _targets(node)
+            if isinstance(target, ast.Name) and target.id not in self.locals
+        ]
+        return replace(self, unassigned=self.unassigned.union(target.id for target in targets))
+
     def bind(self, python_name: str, value: ir.Expr) -> Scope:
         """This scope with one more local name."""
         return replace(
@@ -91,9 +104,22 @@ class Scope:
             locals={**self.locals, python_name: value},
             unassigned=self.unassigned - {python_name},
             broken=self.broken - {python_name},
+            unbound=self.unbound - {python_name},
         )
 
     def bind_fresh(self, python_name: str, kind: types.Type, span: Span) -> tuple[Scope, str]:
         """This scope with a new bound name, made unique in its definition."""
         name = self.names.fresh(python_name)
         return self.bind(python_name, ir.LocalRef(name, type=kind, span=span)), name
+
+
+def _targets(node: ast.AST) -> Iterator[ast.expr]:
+    """What a statement assigns to, patterns taken apart; the targets of comprehensions are their own."""
+    match node:
+        case ast.Assign(targets):
+            for target in targets:
+                yield from target.elts if isinstance(target, ast.Tuple) else (target,)
+        case ast.AugAssign(target) | ast.AnnAssign(target):
+            yield target
+        case _:
+            return

@@ -20,23 +20,29 @@ def moored(protocol: ir.Protocol) -> ir.Protocol:
     """The protocol with every property but the transition invariants reading some variable."""
     if not protocol.variables:
         return protocol
-    constant = {
+    stateless = {
         item.name
         for item in protocol.properties
         if item.kind not in ("transition_invariant", "terminal") and not reads_state(item.body, protocol, {})
     }
-    if not constant:
-        return protocol
     properties = tuple(
-        replace(item, body=_with_state(item.body, protocol)) if item.name in constant else item
+        replace(
+            item,
+            body=_with_state(item.body, protocol) if item.name in stateless else item.body,
+            target=None if item.target is None else _moored(item.target, protocol),
+        )
         for item in protocol.properties
     )
     # A property that is called elsewhere is a helper of the same name, and rendered as that.
     helpers = tuple(
-        replace(item, body=_with_state(item.body, protocol)) if item.name in constant else item
+        replace(item, body=_with_state(item.body, protocol)) if item.name in stateless else item
         for item in protocol.helpers
     )
     return replace(protocol, properties=properties, helpers=helpers)
+
+
+def _moored(expr: ir.Expr, protocol: ir.Protocol) -> ir.Expr:
+    return expr if reads_state(expr, protocol, {}) else _with_state(expr, protocol)
 
 
 def reads_state(expr: ir.Expr, protocol: ir.Protocol, names: Mapping[str, bool]) -> bool:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from protocheck import ArgumentRefused, GuardRefused, Protocol, holds, refused_by, snapshot
@@ -47,9 +48,16 @@ MOST_TRIED = 16
 FOREIGN: tuple[Any, ...] = (None, True, -7, 99, "elsewhere", frozenset({99}), (0,) * 9, {"k": 99}, object)
 
 
-def compare_native(cls: type[Protocol], dice: random.Random, tally: Tally, walks: int = 2, length: int = 8) -> None:
+def compare_native(
+    cls: type[Protocol],
+    dice: random.Random,
+    tally: Tally,
+    constants: Mapping[str, Any] = MappingProxyType({}),
+    walks: int = 2,
+    length: int = 8,
+) -> None:
     """Walk a class and its model side by side; raises `Difference` at the first disagreement."""
-    instance = instantiate(compile_protocol(cls))
+    instance = instantiate(compile_protocol(cls), constants)
     native = native_of(cls)
     tally.add("protocols walked natively")
     every = list(choices(instance, ""))
@@ -57,13 +65,13 @@ def compare_native(cls: type[Protocol], dice: random.Random, tally: Tally, walks
     good: list[tuple[Arguments, Taken]] = []
     for arguments in starts:
         outcome = begin(instance, arguments)
-        given = {name: value for name, value in arguments if name in native.init_parameters}
+        given = {**constants, **{name: value for name, value in arguments if name in native.init_parameters}}
         _compare_start(cls, instance, given, outcome, tally)
         if isinstance(outcome, Taken) and not outcome.outside:
             good.append((arguments, outcome))
     for _ in range(walks if good else 0):
         arguments, outcome = dice.choice(good)
-        given = {name: value for name, value in arguments if name in native.init_parameters}
+        given = {**constants, **{name: value for name, value in arguments if name in native.init_parameters}}
         _Walk(cls(**given), instance, dict(outcome.state), dice, tally).go(length)
 
 

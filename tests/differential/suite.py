@@ -33,22 +33,25 @@ def run_suite(suite: Suite, machine: Machine, dice: random.Random, tally: Tally,
     with loaded(machine) as cls:
         protocol = check(compile_protocol(cls))
         guard = dice.choice(protocol.guard_names) if protocol.guard_names else None
+        # Now and then with another value of its constant.
+        known = any(constant.name == "n" for constant in protocol.constants)
+        constants = {"n": 3} if known and dice.random() < 0.25 else {}
         tally.add("machines")
         match suite:
             case "native":
-                compare_native(cls, dice, tally)
+                compare_native(cls, dice, tally, constants)
                 if guard is not None:
-                    compare_native(_variant(cls, guard), dice, tally, walks=1)
+                    compare_native(_variant(cls, guard), dice, tally, constants, walks=1)
             case "reference":
-                compare_explorer(instantiate(protocol), tally)
+                compare_explorer(instantiate(protocol, constants), tally)
                 if guard is not None:
-                    compare_explorer(instantiate(drop_guard(protocol, guard)), tally)
+                    compare_explorer(instantiate(drop_guard(protocol, guard), constants), tally)
             case "tlc":
                 assert toolchain is not None
                 # Now and then the variant instead: a run of TLC takes a second.
                 varied = guard is not None and dice.random() < 0.3
                 chosen = drop_guard(protocol, guard) if varied and guard is not None else protocol
-                compare_tlc(instantiate(chosen), toolchain, tally, graph=True)
+                compare_tlc(instantiate(chosen, constants), toolchain, tally, graph=True)
 
 
 def _variant(cls: type[Protocol], guard: str) -> type[Protocol]:

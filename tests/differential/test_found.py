@@ -21,13 +21,14 @@ from protocheck import (
     helper,
     init,
     invariant,
+    leads_to,
     snapshot,
     without,
 )
 from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.results import CheckJob
 from protocheck.transpiler import ir
-from protocheck.transpiler.diagnostics import CompileError
+from protocheck.transpiler.diagnostics import Code, CompileError
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.ircheck import check
@@ -295,6 +296,14 @@ class Constants(Protocol):
     def never(self) -> bool:
         return self.n > 2
 
+    @helper
+    def goal(self) -> bool:
+        return all(False for _ in range(self.n, 0))
+
+    @leads_to(goal)
+    def arrives(self) -> bool:
+        return self.x
+
     @eventually
     def always(self) -> bool:
         unused = self.x  # noqa: F841  (it does not raise the level of the property)
@@ -305,7 +314,7 @@ def test_properties_that_read_no_variable_are_made_to() -> None:
     protocol = compile_protocol(Constants)
     module = build_module(protocol, instantiate(protocol).constants)
     text = "\n".join(line for operator in module.properties for line in operator.body)
-    assert text.count("x = x") == 2
+    assert text.count("x = x") == 3
 
 
 class Impossible(Protocol):
@@ -327,3 +336,54 @@ def test_no_initial_state_is_no_pass() -> None:
     result = ExplorerEngine().check(CheckJob(instantiate(compile_protocol(Impossible))))
     assert result.status == "invalid"
     assert "no initial state" in result.reason
+
+
+class Item(Protocol):
+    """A pattern in a generator hid a name of the user's that happened to be `item`."""
+
+    pairs: frozenset[tuple[Small, bool]] = frozenset()
+    seen: bool = False
+
+    @action
+    def add(self, item: Small, on: bool) -> None:
+        self.seen = any(on and number == item for number, on in self.pairs if number <= item)
+        self.pairs = frozenset({(item, on)})
+
+
+def test_a_pattern_leaves_other_names_alone() -> None:
+    agrees(Item)
+
+
+class Trap(Protocol):
+    """In Python a name that any `for` of a comprehension binds is that one in all of it: here `k` has no value."""
+
+    seen: bool = False
+
+    @action
+    def step(self, k: bool) -> None:
+        self.seen = any(k for i in range(2) if k for k in (k, False))
+
+
+def test_a_name_that_a_later_for_binds_is_refused() -> None:
+    with pytest.raises(CompileError, match="k is bound only by a later `for`") as refused:
+        compile_protocol(Trap)
+    assert refused.value.diagnostics[0].code is Code.SCOPE
+
+
+limit = 2
+
+
+class Later(Protocol):
+    """In Python a name that a body assigns anywhere is local to all of it, and not the module's before that."""
+
+    x: Small = 0
+
+    @action
+    def step(self) -> None:
+        self.x = limit  # type: ignore[used-before-def]  # noqa: F823  (that is the point)
+        limit = 1  # noqa: F841
+
+
+def test_a_name_that_is_assigned_later_is_refused() -> None:
+    with pytest.raises(CompileError, match="limit has a value on some paths only"):
+        compile_protocol(Later)

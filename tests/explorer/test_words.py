@@ -12,6 +12,7 @@ from protocheck.transpiler.packing import facts as knowledge
 from protocheck.transpiler.packing import low
 from protocheck.transpiler.packing.low import Low
 from protocheck.transpiler.packing.render import Writer
+from protocheck.transpiler.packing.tabulate import factored
 
 S = low.Name("s", 0, 255)
 A, B = low.bits(S, 0, 3), low.bits(S, 3, 3)
@@ -225,3 +226,18 @@ def test_guards_prove_ranges() -> None:
     assert knowledge.bounds(X, below) == (-3, 3)
     other = knowledge.assume(low.negate(low.equal(Y, low.ZERO)), knowledge.NOTHING)
     assert knowledge.bounds(Y, other) == (1, 4)
+
+
+def test_what_no_two_may_do_together_is_asked_once_for_each() -> None:
+    """`not (a and b)` for every pair as "no a, or no b": a product of tests, not all its pairs."""
+    first = [low.masked(S, 3 << shift, 3 << shift) for shift in (0, 2, 4, 6)]
+    second = [low.masked(S, 3 << shift, 2 << shift) for shift in (0, 2, 4, 6)]
+    pairs = [low.negate(low.both(a, b)) for a in first for b in second]
+    test = low.both(*factored(pairs))
+    assert low.cost(test) < 20 < low.cost(low.both(*pairs))
+    before, after = _test(low.both(*pairs)), _test(test)
+    assert all(bool(before({"s": s})) is bool(after({"s": s})) for s in range(256))
+    # Without one of the pairs it is a product no more, but still factored.
+    fewer = pairs[:6] + pairs[7:]
+    before, after = _test(low.both(*fewer)), _test(low.both(*factored(fewer)))
+    assert all(bool(before({"s": s})) is bool(after({"s": s})) for s in range(256))

@@ -39,7 +39,7 @@ from .scope import Atom, Dice, Scope, World, lively, writable
 
 Option = tuple[int, Callable[[], str]]
 
-BOUND_NAMES = ("i", "j", "x", "y", "k", "Len", "e", "state")
+BOUND_NAMES = ("i", "j", "item", "x", "y", "k", "Len", "e", "state")
 
 
 @dataclass
@@ -217,6 +217,8 @@ class Expressions:
                                 found.append(partial(self.behind, atom, f"[{place}]"))
                 case FunctionKind(key, value) if fits(value) and writable(key, scope):
                     found.append(partial(self.applied, scope, atom, key))
+                case FunctionKind(key, FunctionKind(inner, value)) if fits(value) and writable(key, scope):
+                    found.append(partial(self.applied_twice, scope, atom, key, inner))
                 case SequenceKind(element) if fits(element) and writable(kind, scope):
                     found.append(partial(self.indexed, scope, atom, kind, tight))
                 case OptionalKind(item) if fits(item) and isinstance(item, IntKind):
@@ -237,6 +239,9 @@ class Expressions:
     def applied(self, scope: Scope, function: Atom, key: Kind) -> str:
         at = self.expr(scope, key, 1, tight=not self.dice.chance(self.world.risk))
         return f"{self.mention(function)}[{at}]"
+
+    def applied_twice(self, scope: Scope, function: Atom, key: Kind, inner: Kind) -> str:
+        return f"{self.applied(scope, function, key)}[{self.leaf(scope, inner, tight=True)}]"
 
     def indexed(self, scope: Scope, sequence: Atom, kind: Kind, tight: bool) -> str:
         name = self.mention(sequence)
@@ -365,20 +370,24 @@ class Expressions:
     def clauses(self, scope: Scope, depth: int, most: int = 2) -> tuple[str, Scope]:
         """`for … in … if …`, once or twice, and the scope inside."""
         text: list[str] = []
-        for _ in range(2 if most > 1 and self.dice.chance(15) else 1):
-            clause, scope = self.clause(scope, depth)
+        # To Python a name that a second `for` binds is that one in the first as well, where it would have no value.
+        outer = frozenset(atom.text for atom in scope.atoms)
+        for place in range(2 if most > 1 and self.dice.chance(15) else 1):
+            clause, scope = self.clause(scope, depth, avoid=outer if place else frozenset())
             text.append(clause)
             if self.dice.chance(30):
                 text.append(f"if {self.expr(scope, BOOL, min(depth, 1))}")
         return " ".join(text), scope
 
-    def clause(self, scope: Scope, depth: int, ordered: bool = False) -> tuple[str, Scope]:
+    def clause(
+        self, scope: Scope, depth: int, ordered: bool = False, avoid: frozenset[str] = frozenset()
+    ) -> tuple[str, Scope]:
         over, element, ghost = self.iterated(scope, depth, ordered)
-        if isinstance(element, TupleKind) and self.dice.chance(60):
+        if isinstance(element, TupleKind) and not avoid and self.dice.chance(60):
             names = [f"{name}{index}" for index, name in enumerate(["p"] * len(element.items))]
             atoms = [Atom(name, item, ghost) for name, item in zip(names, element.items, strict=True)]
             return f"for {', '.join(names)} in {over}", scope.adding(*atoms)
-        name = self.dice.pick(BOUND_NAMES)
+        name = self.dice.pick([name for name in BOUND_NAMES if name not in avoid] or ["other"])
         return f"for {name} in {over}", scope.adding(Atom(name, element, ghost))
 
     def iterated(self, scope: Scope, depth: int, ordered: bool = False) -> tuple[str, Kind, bool]:

@@ -91,6 +91,10 @@ class _Forms(ast.NodeVisitor):
                 self.declared(item)
             self.generic_visit(node)
 
+    def visit_Module(self, node: ast.Module) -> None:
+        self.say("an alias outside the class", any(isinstance(item, ast.Assign) for item in node.body))
+        self.generic_visit(node)
+
     def declared(self, node: ast.stmt) -> None:
         match node:
             case ast.Assign():
@@ -287,6 +291,7 @@ WANTED_FORMS = frozenset(
         "a variable assigned twice",
         "an action with two parameters",
         "an alias of a type",
+        "an alias outside the class",
         "an argument by name",
         "an assignment by subscript",
         "an assignment of several values",

@@ -52,7 +52,7 @@ from protocheck import (
 VARIABLES = ("phase", "x", "queue", "owner", "tail", "level", "Done")
 GHOSTS = ("truth", "history")
 ACTIONS = ("move", "send", "take_back", "tick", "give_up")
-PARAMETERS = ("i", "to", "Seq", "k", "by")
+PARAMETERS = ("i", "to", "Seq", "item", "by")
 
 MAX_STATES = 4000
 """The product of the domains' sizes that variables may have together, ghosts left out."""
@@ -88,10 +88,14 @@ class _Writer:
     functions: list[Callee] = field(default_factory=list)
     helpers: list[Callee] = field(default_factory=list)
     aliases: dict[str, Kind] = field(default_factory=dict)
+    outer_alias: Kind | None = None
 
     def write(self, seed: object) -> Machine:
         dice = self.dice
         head = self.declare_world()
+        if dice.chance(30):
+            self.outer_alias = INT01
+            head.append(f"Bit = {annotation(INT01)}")
         self.choose_variables()
         self.expressions = Expressions(dice, self.world)
         self.bodies = Bodies(dice, self.world, self.expressions, self.variables)
@@ -146,7 +150,7 @@ class _Writer:
     def declare_world(self) -> list[str]:
         """Constants, Enums and records; the text of the latter two."""
         dice = self.dice
-        risk, overflow = dice.pick(((0, 0), (0, 0), (0, 0), (20, 0), (0, 10), (10, 5)))
+        risk, overflow = dice.pick(((0, 0), (0, 0), (0, 0), (20, 0), (20, 0), (0, 10), (15, 10)))
         enums = tuple(dice.some((EnumKind("Color", ("RED", "GREEN")), EnumKind("Step", ("A", "B", "C"))), 0, 2))
         constants: list[Atom] = []
         if dice.chance(60):
@@ -238,6 +242,15 @@ class _Writer:
 
         def function() -> Kind:
             value = dice.pick((self.small(False), self.small(False), OptionalKind(self.small()), SetKind(BOOL)))
+            if dice.chance(25):
+                record = self.record_like(1) or BOOL
+                nested: tuple[Kind, ...] = (
+                    FunctionKind(BOOL, IntKind(0, 1)),
+                    SequenceKind(BOOL, 0, 1),
+                    TupleKind((BOOL, INT01)),
+                    record,
+                )
+                return FunctionKind(dice.pick((BOOL, *self.world.enums)), dice.pick(nested))
             return FunctionKind(keys(), value)
 
         def optional() -> Kind:
@@ -278,7 +291,7 @@ class _Writer:
             kind = self.fitting(6)
             self.variables.append(Variable(name, kind, ghost=True, given=dice.chance(60)))
         if dice.chance(30):
-            self.aliases["Small"] = IntKind(0, 1)
+            self.aliases["Small"] = INT01
 
     def fitting(self, room: int) -> Kind:
         """A kind of at most so many values that can be written in a class body."""
@@ -347,7 +360,7 @@ class _Writer:
         found: list[Atom] = []
         room = MAX_CHOICES
         # A parameter that a generator's name hides is taken for one that only a ghost reads, where there are ghosts.
-        hidden = ("i", "k") if any(item.ghost for item in self.variables) else ()
+        hidden = ("i", "item") if any(item.ghost for item in self.variables) else ()
         for name in self.dice.some([name for name in PARAMETERS if name not in hidden], 0, 2):
             kind = self.small() if self.dice.chance(70) else self.compound(True)
             if self.dice.chance(60):
@@ -377,6 +390,8 @@ class _Writer:
         return found
 
     def parameter_text(self, atom: Atom) -> str:
+        if self.outer_alias == atom.kind and self.dice.chance(50):
+            return f"{atom.text}: Bit"
         if self.aliases.get("Small") == atom.kind:
             return f"{atom.text}: Small"
         return f"{atom.text}: {annotation(atom.kind)}"
@@ -427,7 +442,7 @@ class _Writer:
             texts.append(f"@invariant\ndef safe_{index}(self) -> bool:\n" + _block(body))
             called.append(Callee(f"self.safe_{index}", (), BOOL))
         scope = Scope(scope.atoms, (*scope.callees, *called))
-        if dice.chance(30):
+        if dice.chance(45):
             after = [
                 Callee(item.text.replace("self.", "after."), item.parameters, item.result) for item in self.helpers
             ]
@@ -460,6 +475,7 @@ class _Writer:
         return [f"return {' or '.join(parts)}"]
 
 
+INT01 = IntKind(0, 1)
 _BASIC: tuple[Kind, ...] = (BOOL, IntKind(-2, 3), SetKind(IntKind(0, 2)), SequenceKind(IntKind(0, 2), 0, 2))
 
 

@@ -21,8 +21,8 @@ from .scope import Scope, needs_of
 from .steps import Block, Frame, Oblige, Task, TransitionInvariant, lower_task
 from .values import Known, Value
 
-NARROW = 25
-"""Up to so many bits a state, a byte is set aside for each word that there may be: at most 32 MiB."""
+NARROW = 26
+"""Up to so many bits a state, a byte is set aside for each word that there may be: at most 64 MiB."""
 
 Flag = Callable[[int, int | None], None]
 """Called by generated code with the kind of a violation (its place in `Program.order`) and the state at hand."""

@@ -50,7 +50,69 @@ def all_hold(cells: list[tuple[Low, Low]], scope: Scope) -> Low:
         else:
             row = low.At(scope.builder.table(table), selector, 0, max(table))
             conjuncts.append(low.same(low.bit_and(word, row), low.ZERO))
-    return knowledge.decide(low.both(*conjuncts), scope.facts)
+    return knowledge.decide(low.both(*factored(conjuncts)), scope.facts)
+
+
+def factored(conjuncts: list[Low]) -> list[Low]:
+    """`not (a and b)`, `not (a and c)`, … in a row as `not a or (not b and not c …)`: mostly `a` alone is asked."""
+    open_ = [conjunct for conjunct in conjuncts if conjunct != low.TRUE]
+    found: list[Low] = []
+    rows: list[tuple[low.Masked, list[Low]]] = []
+    place = 0
+    while place < len(open_):
+        shared, length = _common_start(open_[place:])
+        if shared is None or length < WORTHWHILE:
+            found.append(open_[place])
+            place += 1
+            continue
+        rest = []
+        for conjunct in open_[place : place + length]:
+            whole = _forbidden(conjunct)
+            if whole is None:
+                raise AssertionError("what is factored forbids the bits of a word")
+            mask = whole.mask & ~shared.mask
+            rest.append(low.masked(whole.word, mask, whole.expected & mask))
+        rows.append((shared, rest))
+        place += length
+    return found + _forbidden_rows(rows)
+
+
+def _forbidden_rows(rows: list[tuple[low.Masked, list[Low]]]) -> list[Low]:
+    """No row's first test holds together with one of its others.
+
+    Where every row forbids the same others, as far as these can hold together with its first at all, the rows are a
+    product: none of the first tests holds, or none of the others.
+    """
+    every = list(dict.fromkeys(test for _, rest in rows for test in rest))
+    product = len(rows) > 1 and all(
+        test in rest or low.both(first, test) == low.FALSE for first, rest in rows for test in every
+    )
+    if product:
+        firsts = low.either(*(first for first, _ in rows))
+        return [low.either(low.negate(firsts), low.negate(low.either(*every)))]
+    return [low.either(low.negate(first), low.negate(low.either(*rest))) for first, rest in rows]
+
+
+def _common_start(conjuncts: list[Low]) -> tuple[low.Masked | None, int]:
+    """What the first conjuncts forbid together with something else, and how many of them do."""
+    shared: low.Masked | None = None
+    for length, conjunct in enumerate(conjuncts):
+        following = _forbidden(conjunct)
+        if following is None or (shared is not None and following.word != shared.word):
+            return shared, length
+        if shared is None:
+            shared = following
+            continue
+        mask = shared.mask & following.mask & ~(shared.expected ^ following.expected)
+        # The second one says what is shared; another that shares less begins a new row.
+        if not mask or (length > 1 and mask != shared.mask):
+            return shared, length
+        shared = low.Masked(shared.word, mask, shared.expected & mask)
+    return shared, len(conjuncts)
+
+
+def _forbidden(conjunct: Low) -> low.Masked | None:
+    return conjunct.operand if isinstance(conjunct, low.Negation) and isinstance(conjunct.operand, low.Masked) else None
 
 
 def only_field(node: Low) -> low.Bits | low.Name | None:
