@@ -1,7 +1,7 @@
 """A draft: the tokens that a drafter proposes, as a tree below the last emitted token.
 
-The verifier computes all nodes in one forward: each sees the committed rows, its ancestors and itself, and its position is
-the root's plus its depth. Acceptance walks from the root to a child as long as the target agrees.
+The verifier computes all nodes in one forward: each sees the committed rows, its ancestors and itself, and its position
+is the root's plus its depth. Acceptance walks from the root to a child as long as the target agrees.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +69,6 @@ def test_paths_agree_with_depths_and_children(tree: DraftTree) -> None:
         assert path[0] == 0
         assert path[-1] == node
         assert len(path) == tree.depths[node] + 1
-        for above, below in zip(path, path[1:], strict=False):
+        for above, below in itertools.pairwise(path):
             assert tree.children(above)[tree.tokens[below]] == below
     assert sum(len(tree.children(node)) for node in range(len(tree))) == len(tree) - 1
