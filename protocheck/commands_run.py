@@ -39,7 +39,7 @@ ENGINES = ("auto", "explorer", "tlc")
     metavar="NAME",
     multiple=True,
     shell_complete=complete_properties,
-    help="Check only this property (and type_ok); may be repeated.",
+    help="Check only this property (and type_ok and well_defined); may be repeated.",
 )
 @click.option(
     "--workers",

@@ -57,10 +57,11 @@ def check_protocol(
 ) -> Report:
     """Check a protocol with every engine given; the first answers, the others confirm.
 
-    `properties` selects by name (`type_ok` is always evaluated). `workers` checks run side by side, each with a single
-    worker, so that traces are shortest and repeatable; `baseline_workers` may speed up a large baseline. Raises
-    `UserError` for an unknown property, `CompileError` for constants that do not fit, `ToolError` for an engine that
-    cannot be used; on KeyboardInterrupt everything that was started is ended before it goes on.
+    `properties` selects by name (`type_ok` and `well_defined` are always evaluated). `workers` checks run side by
+    side, each with a single worker, so that traces are shortest and repeatable; `baseline_workers` may speed up a
+    large baseline. Raises `UserError` for an unknown property, `CompileError` for constants that do not fit,
+    `ToolError` for an engine that cannot be used; on KeyboardInterrupt everything that was started is ended before it
+    goes on.
     """
     started = time.monotonic()
     requested = select_properties(protocol, properties)
@@ -103,7 +104,7 @@ def select_properties(protocol: ir.Protocol, names: Iterable[str] | None) -> tup
         if kind_of(protocol, name) == "terminal":
             raise UserError(f"{name} says where the protocol may end; it is no property to check (see deadlock_free)")
         raise UserError(f"{protocol.name} has no property {name}{nearest(name, known)}")
-    return tuple(name for name in known if name in chosen or name == "type_ok")
+    return tuple(name for name in known if name in chosen or name in ir.ALWAYS_JUDGED)
 
 
 # ----------------------------------------------------------------------------------------------- running engines
@@ -272,7 +273,9 @@ def _behaviour(
 def _count_changing(runner: _Runner, instance: Instance) -> int | None:
     from .explorer import ExplorerEngine
 
-    job = CheckJob(instance=instance, properties=frozenset({"type_ok"}), budget=runner.budget, cancel=runner.cancel)
+    job = CheckJob(
+        instance=instance, properties=frozenset(ir.ALWAYS_JUDGED), budget=runner.budget, cancel=runner.cancel
+    )
     result = ExplorerEngine().check(job)
     return result.stats.changing if result.status == "holds" and result.stats else None
 
@@ -305,7 +308,7 @@ def _vacuous(runner: _Runner, instance: Instance, requested: Sequence[str]) -> t
         if item.name in requested:
             occurs = replace(item, kind="reachable", target=None)
             probe = replace(instance, protocol=replace(protocol, properties=(occurs,)))
-            result = runner.ask_first(probe, ("type_ok", item.name))
+            result = runner.ask_first(probe, (*ir.ALWAYS_JUDGED, item.name))
             if result.status == "violated" and result.violated == item.name:
                 where = place(item.span)
                 warnings.append(f"{item.name} holds vacuously: what should lead to it never occurs ({where})")

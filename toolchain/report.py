@@ -123,7 +123,7 @@ def checkable(protocol: ir.Protocol) -> tuple[str, ...]:
     ]
     later = [item.name for item in protocol.properties if item.is_liveness]
     later += [item.name for item in protocol.properties if item.kind == "reachable"]
-    return ("type_ok", "well_defined", *safety, "deadlock_free", *later)
+    return (*ir.ALWAYS_JUDGED, *safety, "deadlock_free", *later)
 
 
 def kind_of(protocol: ir.Protocol, name: str) -> str:

@@ -81,8 +81,8 @@ class Budget:
 class CheckJob:
     """One instance (a baseline or a variant) to be checked.
 
-    `properties` are the names to evaluate, None for all that the protocol has; `type_ok` is evaluated in any case,
-    and reachability properties only where they are named (they are the baseline's business).
+    `properties` are the names to evaluate, None for all that the protocol has; `type_ok` and `well_defined`
+    are evaluated in any case, and reachability properties only where they are named (they are the baseline's business).
     """
 
     instance: Instance

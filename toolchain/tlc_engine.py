@@ -187,7 +187,7 @@ class _Check:
         if run.outcome.is_violation and self.job.workers > 1:
             # Only one worker finds a shortest trace, and always the same.
             run = self.tlc(config, deadlock=deadlock, coverage=self.engine.coverage, counts=True)
-        order = ("type_ok", "well_defined", *invariants, *transitions, *(["deadlock_free"] if deadlock else []))
+        order = (*ir.ALWAYS_JUDGED, *invariants, *transitions, *(["deadlock_free"] if deadlock else []))
         found = self.violation(run)
         if found is None:
             self.evaluated += order

@@ -14,9 +14,6 @@ from .layout import count
 from .report import Verdict, judged_late
 from .results import CheckJob, EngineResult
 
-# Evaluated or met in every run, whatever is selected: values that do not fit, and expressions without a value.
-ALWAYS = frozenset({"type_ok", "well_defined"})
-
 
 def checked(result: EngineResult, job: CheckJob) -> EngineResult:
     """The result as it may be believed: unchanged, or `invalid` with the reason why not."""
@@ -30,7 +27,7 @@ def checked(result: EngineResult, job: CheckJob) -> EngineResult:
 def _fault(result: EngineResult, protocol: ir.Protocol, requested: frozenset[str]) -> str:
     match result.status:
         case "holds":
-            missing = sorted((requested | {"type_ok"}) - set(result.evaluated))
+            missing = sorted((requested.union(ir.ALWAYS_JUDGED)) - set(result.evaluated))
             if missing:
                 return f"says that everything holds but did not evaluate {', '.join(missing)}"
             if result.stats is None:
@@ -40,7 +37,7 @@ def _fault(result: EngineResult, protocol: ir.Protocol, requested: frozenset[str
         case "violated":
             if result.violated is None:
                 return "reports a violation without naming the property"
-            if result.violated not in requested | ALWAYS:
+            if result.violated not in requested.union(ir.ALWAYS_JUDGED):
                 return f"reports a violation of {result.violated}, which was not asked for"
             unreached = {item.name for item in protocol.properties if item.kind == "reachable"}
             if result.violated not in unreached and (result.trace is None or not result.trace.steps):

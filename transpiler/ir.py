@@ -624,6 +624,13 @@ PropertyKind = OneOf[
 ]
 
 
+ALWAYS_JUDGED = ("type_ok", "well_defined")
+"""Judged in every run, whichever properties are selected: values that do not fit, expressions that have no value.
+
+Whatever else is found in a run that steps over one of them would mean nothing.
+"""
+
+
 @record(frozen=True)
 class Property(Node):
     """`target` is the right side of `leads_to`; `body` of a transition invariant refers to variables `after`."""

@@ -52,7 +52,7 @@ def safety_order(protocol: ir.Protocol) -> tuple[str, ...]:
     """The names of the safety properties in the order in which a violation of equal length is reported."""
     invariants = [item.name for item in protocol.of_kind("invariant")]
     transitions = [item.name for item in protocol.of_kind("transition_invariant")]
-    return ("type_ok", "well_defined", *invariants, *transitions, "deadlock_free")
+    return (*ir.ALWAYS_JUDGED, *invariants, *transitions, "deadlock_free")
 
 
 def reference_check(
@@ -60,8 +60,8 @@ def reference_check(
 ) -> ReferenceResult:
     """Check the named safety properties (None: all) by visiting every reachable state in breadth-first order.
 
-    `type_ok` is always evaluated. Whatever is evaluated and has no value violates `well_defined`; where that is
-    selected, every property of the protocol is evaluated in every state, liveness and the like included.
+    `type_ok` and `well_defined` are always judged: every property of the protocol, selected or not, is evaluated in
+    every state, liveness and the like included, and what has no value there violates `well_defined`.
     """
     search = _Search(instance, properties)
     return search.run(max_states)
@@ -99,7 +99,6 @@ class _Search:
         # What is looked at for its definedness or its reachability only: liveness, and what is not selected.
         judged = {item.name for item in (*self.invariants, *self.transitions, *self.terminals)}
         others = [item for item in protocol.properties if item.name not in judged]
-        others = [item for item in others if self.selected(item.name) or self.selected("well_defined")]
         self.others = [item for item in others if item.kind != "transition_invariant"]
         self.other_transitions = [item for item in others if item.kind == "transition_invariant"]
 
@@ -233,7 +232,7 @@ class _Search:
         reason: str = "",
     ) -> ReferenceResult:
         evaluated = tuple(
-            name for name in safety_order(self.instance.protocol) if name == "type_ok" or self.selected(name)
+            name for name in safety_order(self.instance.protocol) if name in ir.ALWAYS_JUDGED or self.selected(name)
         )
         return ReferenceResult(
             status=status,

@@ -89,7 +89,7 @@ def test_without_tlc_the_explorer_answers_alone_and_says_so(run: Run, monkeypatc
 def test_constants_and_properties(run: Run) -> None:
     ran = run("run", "rollback", "--engine", "explorer", "--set", "max_len=2", "--property", "no_ghost_reads")
     assert ran.code == 0
-    assert ran.out.endswith("✓ rollback holds for type_ok and no_ghost_reads within max_len=2\n")
+    assert ran.out.endswith("✓ rollback holds for type_ok, well_defined and no_ghost_reads within max_len=2\n")
 
 
 def test_a_violation_of_a_users_own_protocol(run: Run, tmp_path: Path) -> None:

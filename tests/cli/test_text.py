@@ -133,7 +133,7 @@ def test_the_verdict_never_overstates() -> None:
         "✓ rollback holds within max_len=3 (explorer and tlc agree)"
     )
     selected = check(rollback(), engines=[explorer()], properties=["no_ghost_reads"])
-    assert verdict_of(selected) == "✓ rollback holds for type_ok and no_ghost_reads within max_len=4"
+    assert verdict_of(selected) == "✓ rollback holds for type_ok, well_defined and no_ghost_reads within max_len=4"
     undecided = check(rollback(), engines=[explorer()], budget=Budget(max_states=3))
     assert verdict_of(undecided) == "? rollback is undecided within max_len=4: more than 3 states"
     assert verdict_of(failing()) == "✗ rollback violates never in 1 state within max_len=4"

@@ -27,11 +27,13 @@ from protocheck import (
 )
 from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.results import CheckJob
+from protocheck.toolchain.tlc_engine import TlcEngine
 from protocheck.transpiler import ir
 from protocheck.transpiler.diagnostics import Code, CompileError
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.ircheck import check
+from protocheck.transpiler.reference import reference_check
 from protocheck.transpiler.tla import build_module
 
 from .differences import Tally
@@ -387,3 +389,37 @@ class Later(Protocol):
 def test_a_name_that_is_assigned_later_is_refused() -> None:
     with pytest.raises(CompileError, match="limit has a value on some paths only"):
         compile_protocol(Later)
+
+
+class Careless(Protocol):
+    """Its second invariant has no value where the queue is empty."""
+
+    queue: Annotated[tuple[bool, ...], MaxLen(2)] = ()
+
+    @action
+    def put(self, x: bool) -> None:
+        guard(room=len(self.queue) < 2)
+        self.queue = self.queue + (x,)
+
+    @action
+    def clear(self) -> None:
+        self.queue = ()
+
+    @invariant
+    def short(self) -> bool:
+        return len(self.queue) <= 2
+
+    @invariant
+    def starts_with_true(self) -> bool:
+        return self.queue[0]
+
+
+def test_what_is_not_selected_must_be_defined_too() -> None:
+    """The explorer looked at the selected property only, and TLC at all of them: they disagreed."""
+    instance = instantiate(compile_protocol(Careless))
+    wanted = frozenset({"short"})
+    expected = reference_check(instance, wanted)
+    found = ExplorerEngine().check(CheckJob(instance, wanted))
+    confirmed = TlcEngine().check(CheckJob(instance, wanted))
+    assert expected.violated == found.violated == confirmed.violated == "well_defined"
+    assert {"type_ok", "well_defined", "short"} <= set(found.evaluated) & set(confirmed.evaluated)

@@ -69,7 +69,7 @@ def test_a_survivor_with_the_same_behaviour() -> None:
 def test_what_is_selected_is_what_is_evaluated() -> None:
     variant = drop_guard(rollback(), "rollback.no_reader_above")
     assert check(variant, "grows_by_one").status == "holds"
-    assert check(variant, "grows_by_one").evaluated == ("type_ok", "grows_by_one")
+    assert check(variant, "grows_by_one").evaluated == ("type_ok", "well_defined", "grows_by_one")
     assert check(variant, "no_ghost_reads").violated == "no_ghost_reads"
     # Bounds are watched whatever is selected.
     assert check(drop_guard(rollback(), "extend.room_left"), "no_ghost_reads").violated == "type_ok"

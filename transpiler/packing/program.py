@@ -150,12 +150,12 @@ class _Assembly:
         self.defined = {item.property.name: item.condition for item in property_obligations(protocol)}
         invariants = [item.name for item in protocol.of_kind("invariant")]
         transitions = [item.name for item in protocol.of_kind("transition_invariant")]
-        self.order = ("type_ok", "well_defined", *invariants, *transitions, "deadlock_free")
+        self.order = (*ir.ALWAYS_JUDGED, *invariants, *transitions, "deadlock_free")
         self.thorough = False
         self.kinds = emit.Kinds(0, 1, len(self.order) - 1)
 
     def selected(self, name: str) -> bool:
-        return self.properties is None or name in self.properties
+        return self.properties is None or name in self.properties or name in ir.ALWAYS_JUDGED
 
     def scope_of(self, variables: Mapping[str, Value]) -> Scope:
         return Scope(self.builder, expressions.lower, self.needs, variables, {})
@@ -200,7 +200,7 @@ class _Assembly:
             defined = self.defined.get(item.name, TRUE)
             if self.selected(item.name):
                 yield TransitionInvariant(self.order.index(item.name), item.body, defined)
-            elif self.selected("well_defined") and defined != TRUE:
+            elif defined != TRUE:
                 yield TransitionInvariant(self.order.index(item.name), None, defined)
 
     def initial_lines(self) -> list[str]:
@@ -245,17 +245,14 @@ class _Assembly:
         return emit.with_names(body, self.field_name)
 
     def check_lines(self) -> list[str]:
-        """Invariants, and whether every other property of a state is defined there."""
+        """Invariants, and whether every other property of a state, selected or not, is defined there."""
         tests: list[tuple[int, Low, Low]] = []
         for item in self.protocol.properties:
             if item.kind == "transition_invariant":
                 continue
             invariant = item.kind == "invariant" and self.selected(item.name)
             defined = self.defined.get(item.name, TRUE)
-            evaluated = (
-                invariant or item.kind == "terminal" or self.selected(item.name) or self.selected("well_defined")
-            )
-            if not evaluated or (defined == TRUE and not invariant):
+            if defined == TRUE and not invariant:
                 continue
             test = self.scope.truth(defined)
             holds = self.scope.assume(test).truth(item.body) if invariant and test != low.FALSE else low.TRUE
