@@ -61,7 +61,7 @@ class TreeCache(Protocol, survivors={"finish_read.is_reading": "finishing a read
         self.committed += n
 
     @action
-    def append(self, parent: Annotated[int, Between(0, max_nodes - 1)]) -> None:
+    def extend(self, parent: Annotated[int, Between(0, max_nodes - 1)]) -> None:
         """A row is set aside for one more node of the draft tree (without: vllm#16370, TensorRT-LLM#16280)."""
         guard(
             room_left=self.committed + len(self.parents) < self.max_rows,
