@@ -23,13 +23,14 @@ from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from . import ir, language
+from .argument_checks import argument_check
 from .declarations import Declarations, DeclaredMethod, collect
-from .domains import Domain, canonical, contains, show
+from .domains import canonical, show
 from .frontend import compile_protocol
 from .ghosts import Taint, erase, ghost_only_parameters, ghostly_attributes, taint_of
 from .instance import Instance, instantiate
 from .language import MARK, Protocol
-from .refusals import ArgumentRefused, GuardRefused
+from .refusals import GuardRefused
 from .source import MISSING, Namespace, method_namespace
 from .valuetypes import FrozenDict
 
@@ -161,25 +162,14 @@ def _run_of(native: Native, constants: Mapping[str, Any]) -> Run:
     if run is None:
         instance = instantiate(native.protocol, constants)
         check = {
-            action.name: _checker(
+            action.name: argument_check(
                 action.name, [(p.name, instance.parameters[action.name, p.name]) for p in action.parameters]
             )
             for action in native.protocol.actions
         }
-        check[""] = _checker("init", [(name, instance.parameters["", name]) for name in native.init_parameters])
+        check[""] = argument_check("init", [(name, instance.parameters["", name]) for name in native.init_parameters])
         run = native.runs[key] = Run(instance, native.variables, check)
     return run
-
-
-def _checker(action: str, parameters: Sequence[tuple[str, Domain]]) -> Callable[..., None]:
-    """The check of an action's arguments against their domains; raises `ArgumentRefused`."""
-
-    def check(*arguments: Any) -> None:
-        for (name, domain), value in zip(parameters, arguments, strict=True):
-            if not contains(domain, value):
-                raise ArgumentRefused(action, name, value, domain)
-
-    return check
 
 
 def _evaluate(node: ast.expr, owner: Any, constants: Mapping[str, Any]) -> Any:
@@ -294,12 +284,15 @@ class _Rewriter(ast.NodeTransformer):
         if not _goes_on_after_store(body):
             return body
         at = self.method.node
-        save = _at(at, "__before = __state.copy()")
-        handler = ast.ExceptHandler(
-            ast.Name("BaseException", ast.Load()), None, [_at(at, "__state.update(__before)"), _at(at, "raise")]
-        )
+        # An instance that is not initialised yet has no values to save one by one.
+        names = () if self.method.mark.kind == "init" else _stored(body)
+        save = [_at(at, f"__before_{name} = __state[{name!r}]") for name in names]
+        put_back = [_at(at, f"__state[{name!r}] = __before_{name}") for name in names]
+        if not names:
+            save, put_back = [_at(at, "__before = __state.copy()")], [_at(at, "__state.update(__before)")]
+        handler = ast.ExceptHandler(ast.Name("BaseException", ast.Load()), None, [*put_back, _at(at, "raise")])
         guarded = ast.Try(body, [ast.copy_location(handler, at)], [], [])
-        return [save, ast.copy_location(guarded, at)]
+        return [*save, ast.copy_location(guarded, at)]
 
     def rewritten(self, body: Sequence[ast.stmt]) -> list[ast.stmt]:
         result: list[ast.stmt] = []
@@ -385,7 +378,9 @@ class _Rewriter(ast.NodeTransformer):
         return self.visit_Assign(ast.copy_location(ast.Assign([node.target], value), node))
 
     def visit_Set(self, node: ast.Set) -> ast.expr:
-        return self.wrapped("__frozenset", self.generic_visit(node))
+        # Out of a tuple: no set is made on the way.
+        members = ast.Tuple([self.visit(item) for item in node.elts], ast.Load())
+        return self.wrapped("__frozenset", ast.copy_location(members, node))
 
     def visit_SetComp(self, node: ast.SetComp) -> ast.expr:
         return self.wrapped("__frozenset", self.generic_visit(node))
@@ -457,6 +452,18 @@ def _goes_on_after_store(body: Sequence[ast.stmt]) -> bool:
                 return True
             return isinstance(statement, ast.If) and any(map(_goes_on_after_store, (statement.body, statement.orelse)))
     return False
+
+
+def _stored(body: Sequence[ast.stmt]) -> tuple[str, ...]:
+    """The variables that a body assigns to, sorted."""
+    keys = (
+        node.slice.value
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and _is_state(node.value)
+        if isinstance(node.slice, ast.Constant)
+    )
+    return tuple(sorted({str(key) for key in keys}))
 
 
 def _is_state(node: ast.expr) -> bool:

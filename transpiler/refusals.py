@@ -19,9 +19,16 @@ class GuardRefused(Exception):
         self, action: str, arguments: Mapping[str, Any], guards: tuple[str, ...], state: Mapping[str, Any]
     ) -> None:
         self.action, self.arguments, self.guards, self.state = action, dict(arguments), guards, dict(state)
-        step = f"{action}({', '.join(f'{name}={show(value)}' for name, value in arguments.items())})"
-        values = ", ".join(f"{name} = {show(value)}" for name, value in state.items())
-        super().__init__(f"{step} is refused by {' and '.join(guards)} in the state {values}")
+        super().__init__()
+
+    def __str__(self) -> str:
+        # Written when it is read: most refusals are answers to a question, and nobody reads them.
+        step = f"{self.action}({', '.join(f'{name}={show(value)}' for name, value in self.arguments.items())})"
+        values = ", ".join(f"{name} = {show(value)}" for name, value in self.state.items())
+        return f"{step} is refused by {' and '.join(self.guards)} in the state {values}"
+
+    def __repr__(self) -> str:
+        return f"GuardRefused({str(self)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (GuardRefused, (self.action, self.arguments, self.guards, self.state))
