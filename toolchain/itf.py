@@ -1,144 +1,17 @@
-"""Values as JSON in the Informal Trace Format (ITF), both ways.
+"""Values in the Informal Trace Format read without their protocol at hand, to be shown as they were written.
 
-Sets are `{"#set": […]}`, fixed tuples `{"#tup": […]}`, sequences plain lists, functions `{"#map": [[key, value], …]}`,
-integers beyond 2^53 `{"#bigint": "…"}`, records objects. What ITF leaves open is settled like this: a record out of a
-union is `{"tag": class, "value": {…}}`, an Enum member the string `Class.MEMBER`, and `None` is `null`.
-
-Sets and functions are written in a fixed order, so that equal values give equal text.
+How values are written, and read with their domains, is `transpiler.itf`; its names are found here too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from enum import Enum
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..transpiler import domains
-from ..transpiler.domains import Domain, show
+from ..transpiler.domains import show
+from ..transpiler.itf import EXACT, ItfError, Json, decode, encode, encode_state
 from ..transpiler.valuetypes import FrozenDict
-
-Json = Any
-"""What the json module reads and writes."""
-
-EXACT = 2**53 - 1
-"""The largest integer that every reader of JSON keeps exact."""
-
-
-# ------------------------------------------------------------------------------------------------------- writing
-
-
-def encode(value: Any, domain: Domain | None = None) -> Json:
-    """A canonical value as ITF; the domain tells tuples from sequences and unions from plain records.
-
-    A value outside its domain (the last state of a `type_ok` trace has one) is written as well, by its own shape
-    where the domain does not fit.
-    """
-    match domain:
-        case domains.OptionalDomain(item) if value is not None:
-            return encode(value, item)
-        case domains.SetDomain(element) if isinstance(value, frozenset):
-            return _set(value, element)
-        case domains.SequenceDomain(element) if isinstance(value, tuple):
-            return [encode(item, element) for item in value]
-        case domains.TupleDomain(items) if isinstance(value, tuple) and len(items) == len(value):
-            return {"#tup": [encode(item, each) for item, each in zip(value, items, strict=True)]}
-        case domains.FunctionDomain(key, result) if isinstance(value, dict):
-            return _map(value, key, result)
-        case domains.RecordDomain() if _is_record(value):
-            return _record(value, domain)
-        case domains.UnionDomain(alternatives) if _is_record(value):
-            fitting = next((record for record in alternatives if record.type.python is type(value)), None)
-            return {"tag": type(value).__name__, "value": _record(value, fitting)}
-    return _by_shape(value)
-
-
-def encode_state(state: Mapping[str, Any], variables: Mapping[str, Domain]) -> dict[str, Json]:
-    """A state as an object, variables in their order of declaration."""
-    return {name: encode(value, variables.get(name)) for name, value in state.items()}
-
-
-def _by_shape(value: Any) -> Json:
-    match value:
-        case Enum():
-            return f"{type(value).__name__}.{value.name}"
-        case bool() | str() | None:
-            return value
-        case int():
-            return value if -EXACT <= value <= EXACT else {"#bigint": str(value)}
-        case frozenset():
-            return _set(value, None)
-        case tuple():
-            return {"#tup": [encode(item) for item in value]}
-        case dict():
-            return _map(value, None, None)
-        case _ if _is_record(value):
-            return _record(value, None)
-        case _:
-            raise TypeError(f"{value!r} is no value of a protocol")
-
-
-def _set(value: frozenset[Any], element: Domain | None) -> Json:
-    return {"#set": [encode(item, element) for item in _ordered(value)]}
-
-
-def _map(value: Mapping[Any, Any], key: Domain | None, result: Domain | None) -> Json:
-    return {"#map": [[encode(k, key), encode(value[k], result)] for k in _ordered(value)]}
-
-
-def _record(value: Any, domain: domains.RecordDomain | None) -> Json:
-    known = dict(domain.fields) if domain is not None else {}
-    return {each.name: encode(getattr(value, each.name), known.get(each.name)) for each in fields(value)}
-
-
-def _is_record(value: Any) -> bool:
-    return is_dataclass(value) and not isinstance(value, type)
-
-
-def _ordered(values: Any) -> list[Any]:
-    """Numbers by size, everything else by its text."""
-    return sorted(values, key=lambda item: (0, item, "") if type(item) is int else (1, 0, show(item)))
-
-
-# ------------------------------------------------------------------------------------------------------- reading
-
-
-class ItfError(ValueError):
-    """JSON that is no ITF value, or none of the domain."""
-
-
-def decode(data: Json, domain: Domain) -> Any:
-    """The canonical value of an ITF text in a domain; raises `ItfError` where it has none there."""
-    match domain, data:
-        case domains.OptionalDomain(item), _:
-            return None if data is None else decode(data, item)
-        case (domains.BoolDomain(), bool()) | (domains.IntDomain(), int()):
-            value: Any = data
-        case domains.IntDomain(), {"#bigint": str(digits)}:
-            value = int(digits)
-        case domains.ChoiceDomain(members), _:
-            value = next((member for member in members if encode(member) == data), _NO_MEMBER)
-        case domains.SetDomain(element), {"#set": list(items)}:
-            value = frozenset(decode(item, element) for item in items)
-        case domains.SequenceDomain(element), list():
-            value = tuple(decode(item, element) for item in data)
-        case domains.TupleDomain(items), {"#tup": list(parts)} if len(items) == len(parts):
-            value = tuple(decode(part, item) for part, item in zip(parts, items, strict=True))
-        case domains.FunctionDomain(key, result), {"#map": list(pairs)}:
-            value = FrozenDict((decode(k, key), decode(v, result)) for k, v in pairs)
-        case domains.RecordDomain(record, known), dict() if {name for name, _ in known} == set(data):
-            value = record.python(**{name: decode(data[name], each) for name, each in known})
-        case domains.UnionDomain(alternatives), {"tag": str(tag), "value": dict(inner)}:
-            fitting = next((each for each in alternatives if each.type.python.__name__ == tag), None)
-            value = decode(inner, fitting) if fitting is not None else _NO_MEMBER
-        case _:
-            value = _NO_MEMBER
-    if not domains.contains(domain, value):
-        raise ItfError(f"{data!r} is no value of {domain}")
-    return value
-
-
-_NO_MEMBER = object()
 
 
 class Opaque:
@@ -201,3 +74,17 @@ def decode_untyped(data: Json, names: Names = NO_NAMES) -> Any:
 
 def _fields_text(data: Mapping[str, Json], names: Names) -> str:
     return "(" + ", ".join(f"{name}={show(decode_untyped(item, names))}" for name, item in data.items()) + ")"
+
+
+__all__ = [
+    "EXACT",
+    "NO_NAMES",
+    "ItfError",
+    "Json",
+    "Names",
+    "Opaque",
+    "decode",
+    "decode_untyped",
+    "encode",
+    "encode_state",
+]
