@@ -17,6 +17,7 @@ import ast
 import copy
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, NoReturn
@@ -35,6 +36,8 @@ from .source import MISSING, Namespace, method_namespace
 from .valuetypes import FrozenDict
 
 RUN = "__protocheck_run__"
+LOCK = "__protocheck_lock__"
+"""Where a scheduler that has adopted an instance leaves its lock, so that questions see no step half taken."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +110,19 @@ def initialise(instance: Protocol, values: Mapping[str, Any]) -> None:
         native.init(instance, **choices)
 
 
+def held(instance: Protocol) -> AbstractContextManager[Any]:
+    """The lock of the scheduler that has adopted the instance, to be held while its state is read."""
+    return instance.__dict__.get(LOCK) or nullcontext()
+
+
 def describe(instance: Protocol) -> str:
     """`Rollback(max_len=4): length = 2, pending_reads = {1}`."""
     run: Run | None = instance.__dict__.get(RUN)
     if run is None:
         return f"<{type(instance).__name__}, not initialised>"
     constants = ", ".join(f"{name}={show(value)}" for name, value in run.instance.constants.items())
-    values = ", ".join(f"{name} = {show(value)}" for name, value in state_of(instance).items())
+    with held(instance):
+        values = ", ".join(f"{name} = {show(value)}" for name, value in state_of(instance).items())
     return f"{type(instance).__name__}({constants}): {values}"
 
 
@@ -479,4 +488,4 @@ def _at(node: ast.AST, text: str) -> ast.stmt:
     return statement
 
 
-__all__ = ["GhostAttribute", "Native", "Run", "describe", "initialise", "native_of", "state_of"]
+__all__ = ["LOCK", "RUN", "GhostAttribute", "Native", "Run", "describe", "held", "initialise", "native_of", "state_of"]

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from .domains import values
 from .language import Protocol, mark_of
-from .native import RUN, Run, native_of, state_of
+from .native import RUN, Run, held, native_of, state_of
 from .refusals import ArgumentRefused, GuardRefused
 from .valuetypes import FrozenDict
 
@@ -21,7 +21,8 @@ Cls = TypeVar("Cls", bound=type[Protocol])
 
 def snapshot(instance: Protocol) -> FrozenDict[str, Any]:
     """The state as an immutable, hashable mapping: variable → value, ghosts left out."""
-    return FrozenDict(state_of(instance))
+    with held(instance):
+        return FrozenDict(state_of(instance))
 
 
 def enabled(action: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> bool:
@@ -65,7 +66,8 @@ def holds(condition: Callable[P, bool], /, *args: P.args, **kwargs: P.kwargs) ->
     if not isinstance(condition, MethodType) or mark_of(condition.__func__) is None:
         raise TypeError("holds takes a property of an instance: holds(r.no_ghost_reads)")
     try:
-        return bool(condition(*args, **kwargs))
+        with held(condition.__self__):
+            return bool(condition(*args, **kwargs))
     except AttributeError as error:
         if "is a ghost" in str(error):
             raise ValueError(f"{condition.__name__} cannot be evaluated at run time: {error}") from None
@@ -92,6 +94,9 @@ def _variant(protocol: type[Protocol], guard: str) -> type[Protocol]:
 
 
 def _bound_action(action: Callable[..., object]) -> MethodType:
+    if not isinstance(action, MethodType):
+        # A scheduler's step stands in for the method that it takes.
+        action = getattr(action, "__wrapped__", action)
     mark = mark_of(action.__func__) if isinstance(action, MethodType) else None
     if not isinstance(action, MethodType) or mark is None or mark.kind != "action":
         raise TypeError("this takes an action of an instance: enabled(r.rollback, 2)")
@@ -102,5 +107,6 @@ def _try_out(action: Callable[..., object], args: Any, kwargs: Any) -> None:
     """Take the step on a copy; values are immutable, so that a shallow copy shares nothing that could change."""
     bound = _bound_action(action)
     copy = object.__new__(type(bound.__self__))
-    copy.__dict__.update(bound.__self__.__dict__)
+    with held(bound.__self__):
+        copy.__dict__.update(bound.__self__.__dict__)
     bound.__func__(copy, *args, **kwargs)
