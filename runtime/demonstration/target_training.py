@@ -1,0 +1,124 @@
+"""Train the target: next-token prediction on windows of the corpus, for as long as there is time."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import Gemma3ForCausalLM
+
+from .checkpoint import Progress, load_checkpoint, save_checkpoint, stop_requests
+from .model import new_target
+from .schedule import learning_rate_factor, optimisers
+from .windows import Corpus, Row, held_out_batches, training_batch
+
+_TOKENS_A_STEP = 4096
+_SHORT, _LONG = 256, 512  # short windows train faster; the last part is for what needs more context
+_LONG_FROM = 0.6  # of the time
+_SAVE_EVERY = 150.0  # seconds
+_MEASURE_EVERY = 600.0  # seconds
+_SAMPLE = 48  # windows measured on the way
+
+
+@dataclass(frozen=True)
+class TargetRun:
+    """A run of target training.
+
+    checkpoint: where it is saved. seconds: time for the whole run, over all resumptions. seed: of the first weights
+    and of the windows. compiled: use torch.compile, which needs a C++ compiler and is a quarter faster. report: takes
+    lines for the user.
+    """
+
+    checkpoint: Path
+    seconds: float
+    seed: int
+    compiled: bool
+    report: Callable[[str], None]
+
+
+def train_target(
+    run: TargetRun, corpus: Corpus, resume: bool, start: dict[str, torch.Tensor] | None
+) -> Gemma3ForCausalLM:
+    """Train until the time is used up, or until the process is asked to stop; either way the last state is saved.
+
+    resume: go on from the checkpoint. start: begin with these weights instead of random ones (a new schedule, whose
+    warm-up gives the optimisers time).
+    """
+    target = new_target(run.seed)
+    if start is not None:
+        target.load_state_dict(start, strict=False)
+    optimiser = optimisers(target.named_parameters())
+    progress = Progress()
+    if resume:
+        weights, states, progress = load_checkpoint(run.checkpoint)
+        target.load_state_dict(weights)
+        optimiser.restore(states)
+    loss_of = torch.compile(_loss, dynamic=False) if run.compiled else _loss
+    saved = measured = progress.seconds
+    recent: list[float] = []
+
+    def save() -> None:
+        save_checkpoint(run.checkpoint, target.state_dict(), optimiser.state(), progress)
+
+    with stop_requests() as stop:
+        while progress.seconds < run.seconds and not stop.is_set():
+            began = time.monotonic()
+            share = progress.seconds / run.seconds
+            length = _SHORT if share < _LONG_FROM else _LONG
+            windows = training_batch(corpus, _TOKENS_A_STEP // length, length, run.seed, progress.step)
+            loss = loss_of(target, windows)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(target.parameters(), 1.0)
+            optimiser.step(learning_rate_factor(progress.step, share))
+            recent.append(loss.item())
+            progress.step += 1
+            progress.tokens += _TOKENS_A_STEP
+            progress.seconds += time.monotonic() - began
+            if progress.step % 50 == 0:
+                mean = sum(recent) / len(recent)
+                run.report(
+                    f"step {progress.step:6} {progress.seconds:7.0f} s {progress.tokens:10} tokens  loss {mean:.4f}"
+                )
+                recent.clear()
+            if progress.seconds - measured > _MEASURE_EVERY:
+                measured = progress.seconds
+                bits = bits_per_byte(target, corpus.held_out, sample=_SAMPLE)
+                progress.measured.append((progress.seconds, progress.tokens, bits))
+                run.report(f"held out (a sample): {bits:.4f} bits a byte")
+            if progress.seconds - saved > _SAVE_EVERY:
+                saved = progress.seconds
+                save()
+        save()
+    return target
+
+
+def _loss(target: Gemma3ForCausalLM, windows: torch.Tensor) -> torch.Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = target(input_ids=windows[:, :-1], use_cache=False).logits
+    return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), windows[:, 1:].flatten())
+
+
+def bits_per_byte(target: Gemma3ForCausalLM, row: Row, sample: int | None = None) -> float:
+    """How many bits the target needs for a byte of held-out text, in fp32.
+
+    The text is cut into windows of 512 tokens, each seen on its own, so that on average 256 tokens of context are
+    there. sample: look at so many windows only, evenly spread.
+    """
+    batches = list(held_out_batches(row, 1, _LONG))
+    if sample is not None and sample < len(batches):
+        batches = batches[:: len(batches) // sample][:sample]
+    nats, tokens = 0.0, 0
+    target.eval()  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        for windows in batches:
+            logits = target(input_ids=windows[:, :-1], use_cache=False).logits
+            nats += torch.nn.functional.cross_entropy(
+                logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="sum"
+            ).item()
+            tokens += windows[:, 1:].numel()
+    target.train()
+    return nats / math.log(2) / tokens * (len(row.tokens) / row.bytes)
