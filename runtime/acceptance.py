@@ -7,6 +7,8 @@ decoding would choose it, from the same scores, in the same order, with the same
 own, whatever the tree holds (after Daliri, Musco and Suresh, arXiv 2408.07978, where the drafts are coupled to the
 draws).
 
+Which of its steps the walk takes, the protocol `Walk` is asked; there is no second copy of its conditions here.
+
 These functions know neither tensors nor fractions: what they need of a choice is that it is a token.
 """
 
@@ -16,7 +18,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ..protocols.walk import Walk
+from ..transpiler.questions import enabled
 from .tree import DraftTree
+
+_ANY = 2**31
 
 Choose: TypeAlias = Callable[[int, tuple[int, ...]], int]
 """(node, tokens emitted by this walk so far) → the next token. Asked once for each emitted token, in order."""
@@ -36,17 +42,30 @@ class Step:
     child: int | None
 
 
-def walk(tree: DraftTree, choose: Choose) -> Iterator[Step]:
+def walk(tree: DraftTree, choose: Choose, rule: Walk | None = None) -> Iterator[Step]:
     """The walk from the root, lazily: nothing is chosen before the step is asked for.
 
     So a caller that stops in mid-block has drawn no random number, and has shown no stateful processor a token, that
     plain decoding would not have. The last step is the one without a child.
+
+    rule: the request's instance of the protocol, between two blocks. After each step its owner says `rule.go_on()`, or
+        `rule.stop()` and asks for no more. None: an instance for this walk alone, which never stops.
     """
+    asked_here = rule is None
+    if rule is None:
+        rule = Walk(vocabulary=_ANY, max_output=_ANY, max_nodes=_ANY)
+    rule.propose(tree.tokens[1:], tree.parents[1:])
     node: int | None = 0
     emitted: tuple[int, ...] = ()
     while node is not None:
         token = choose(node, emitted)
-        child = tree.children(node).get(token)
+        child = next((child for child in tree.children(node).values() if enabled(rule.descend, token, child)), None)
+        if child is None:
+            rule.finish(token)
+        else:
+            rule.descend(token, child)
         yield Step(node, token, child)
+        if asked_here:
+            rule.go_on()
         emitted += (token,)
         node = child

@@ -128,9 +128,7 @@ def reject(tree: DraftTree, target: Callable[[int, tuple[int, ...]], W], draws: 
         for each emitted token, in order; what it returns is not written to.
     Raises NotSampled, before anything is drawn, for a tree that has drafts and is no SampledTree.
     """
-    if len(tree) == 1:
-        return walk(tree, lambda node, emitted: draws.token(target(node, emitted)))
-    proposals = _proposals(tree)
+    proposals = proposals_of(tree)
 
     def choose(node: int, emitted: tuple[int, ...]) -> int:
         return judge(target(node, emitted), proposals[node], tuple(tree.children(node)), draws)
@@ -138,7 +136,10 @@ def reject(tree: DraftTree, target: Callable[[int, tuple[int, ...]], W], draws: 
     return walk(tree, choose)
 
 
-def _proposals(tree: DraftTree) -> tuple[Any, ...]:
+def proposals_of(tree: DraftTree) -> tuple[Any, ...]:
+    """The distributions that a tree's nodes were drawn from, by the parent; raises NotSampled for any other tree."""
+    if len(tree) == 1:
+        return (None,)
     if not isinstance(tree, SampledTree):
         raise NotSampled(
             'acceptance="rejection" needs drafts that were drawn from the drafter\'s distribution, and this one gave a '

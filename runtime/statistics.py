@@ -1,0 +1,48 @@
+"""What decoding cost and what it brought: counts and times of one request, by stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+STAGES = ("prefill", "draft", "verify", "choose", "protocol", "commit")
+
+
+@dataclass
+class Statistics:
+    """One request's figures, added up while it runs.
+
+    tokens: emitted ones. forwards: of the target, the prefill's chunks left out. drafted, accepted: nodes of draft trees
+    besides their roots, and those among them that were emitted. plain: forwards without any draft. seconds: by stage,
+    in seconds of wall time: the prompt's forward; drafting; the target's forward over a tree with its masks; logits
+    processors, draws and stopping criteria; the protocols' own steps around them; gathering, cutting and evicting rows.
+    Of a drafter that runs ahead only the time that the verifier waited for it counts as drafting.
+    """
+
+    tokens: int = 0
+    forwards: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    plain: int = 0
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    @property
+    def tokens_per_forward(self) -> float:
+        """Emitted tokens for each forward of the target; 0 where there was none."""
+        return self.tokens / self.forwards if self.forwards else 0.0
+
+    @property
+    def acceptance(self) -> float:
+        """The share of the drafted nodes that was emitted; 0 where nothing was drafted."""
+        return self.accepted / self.drafted if self.drafted else 0.0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of a block to a stage, also when it fails."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - started
