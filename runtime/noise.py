@@ -78,7 +78,7 @@ class CounterNoise:
             best = int(possible[noisy.argmax()]) if noisy.numel() else -1
         else:
             noisy = self.uniforms(row.numel(), position, row.device)
-            for part in noisy.split(2 * _CHUNK):
+            for part in torch.split(noisy, 2 * _CHUNK):
                 part.copy_(gumbel(part))
             noisy += row
             best = int(noisy.argmax())
@@ -92,14 +92,14 @@ class CounterNoise:
         """One number for each token: [vocabulary] float64, multiples of 2^-53 in the open interval from 0 to 1."""
         blocks = torch.arange((vocabulary + 1) // 2, dtype=torch.int64, device=device)
         numbers = torch.empty((blocks.numel(), 2), dtype=torch.float64, device=device)
-        for chunk, part in zip(blocks.split(_CHUNK), numbers.split(_CHUNK), strict=True):
+        for chunk, part in zip(torch.split(blocks, _CHUNK), torch.split(numbers, _CHUNK), strict=True):
             part[:, 0], part[:, 1] = _pairs(*self._words(chunk, position))
         return numbers.view(-1)[:vocabulary]
 
     def uniforms_of(self, tokens: torch.Tensor, position: int) -> torch.Tensor:
         """`uniforms` of these tokens only. tokens: [n] int64; returns [n] float64."""
         numbers = torch.empty(tokens.shape, dtype=torch.float64, device=tokens.device)
-        for chunk, part in zip(tokens.split(_CHUNK), numbers.split(_CHUNK), strict=True):
+        for chunk, part in zip(torch.split(tokens, _CHUNK), torch.split(numbers, _CHUNK), strict=True):
             even, odd = _pairs(*self._words(chunk >> 1, position))
             part.copy_(torch.where((chunk & 1).bool(), odd, even))
         return numbers

@@ -91,7 +91,7 @@ class Drafter(typing.Protocol):
         ...
 
     def draft(self, context: Context, budget: int) -> DraftTree:
-        """A tree whose root is the last token of the context, with at most `budget` nodes besides it, or none."""
+        """A tree whose root is the context's last token, and at most `budget` nodes besides it."""
         ...
 
     def accepted(self, outcome: Outcome) -> None:
