@@ -310,7 +310,7 @@ def _ordered(scope: Scope, node: ast.expr, source: ir.Expr) -> None:
 
 def _isinstance(scope: Scope, node: ast.Call) -> ir.Expr:
     value, classes = _exactly(scope, node, 2)
-    record = lower(scope, value)
+    optional = record = lower(scope, value)
     if isinstance(record.type, types.Optional):
         record = ir.Unwrap(record, type=record.type.item, span=record.span)
     possible = {item.python: item for item in types.alternatives(record.type)}
@@ -323,7 +323,14 @@ def _isinstance(scope: Scope, node: ast.Call) -> ir.Expr:
     for item in wanted:
         if item.python not in possible:
             scope.refuse(Code.TYPE, classes, f"{types.an(record.type)} is never {types.an(item)}")
-    return ir.IsInstance(record, tuple(wanted), type=types.BOOL, span=scope.span(node))
+    span = scope.span(node)
+    test = ir.IsInstance(record, tuple(wanted), type=types.BOOL, span=span)
+    if record is optional:
+        return test
+    # None is an instance of none of them.
+    none = ir.Literal(None, type=optional.type, span=span)
+    there = ir.Equal(optional, none, True, type=types.BOOL, span=span)
+    return ir.Logic("and", (there, test), type=types.BOOL, span=span)
 
 
 def _record(scope: Scope, node: ast.Call, cls: type) -> ir.Expr:

@@ -90,6 +90,35 @@ def test_a_variable_keeps_its_type_when_it_is_read_back() -> None:
     agrees(ReadBackOptional)
 
 
+class MaybeSome(Protocol):
+    """None was no instance of anything, but no value either: `well_defined` was violated where Python says False."""
+
+    box: Put | Ack | None = None
+    taken: bool = False
+
+    @action
+    def put(self, what: Put | Ack) -> None:
+        guard(no_put=not isinstance(self.box, Put))
+        self.box = what
+
+    @action
+    def take(self) -> None:
+        box = self.box
+        guard(is_ack=isinstance(box, (Ack, Put)), was_put=isinstance(self.box, Put) and self.box.at > 0)
+        self.taken = not isinstance(box, Ack)
+        self.box = None
+
+    @invariant
+    def told_apart(self) -> bool:
+        return not (isinstance(self.box, Ack) and isinstance(self.box, Put))
+
+
+def test_none_is_an_instance_of_no_record() -> None:
+    protocol = agrees(MaybeSome)
+    wanted = frozenset({"well_defined", "told_apart"})
+    assert reference_check(instantiate(protocol), wanted).violated is None
+
+
 class Refusing(Protocol):
     """A refusal named the value that the action had assigned to its parameter since."""
 

@@ -300,7 +300,8 @@ class Expressions:
         optionals = [atom for atom in scope.atoms if isinstance(atom.kind, OptionalKind)]
         if optionals:
             options.append((4, lambda: f"({self.mention(dice.pick(optionals))} {dice.pick(('is', 'is not'))} None)"))
-        unions = [atom for atom in scope.atoms if isinstance(atom.kind, UnionKind)]
+        # What may be None as well is an instance of nothing where it is.
+        unions = [atom for atom in scope.atoms if isinstance(_item(atom.kind), UnionKind)]
         if unions:
             options.append((5, lambda: self.told_apart(dice.pick(unions))))
         bools = [atom for atom in scope.atoms if atom.kind == SetKind(BOOL) or same_type(atom.kind, _BOOLS)]
@@ -309,8 +310,9 @@ class Expressions:
         return options
 
     def told_apart(self, union: Atom) -> str:
-        assert isinstance(union.kind, UnionKind)
-        records = [record.name for record in union.kind.records]
+        kind = _item(union.kind)
+        assert isinstance(kind, UnionKind)
+        records = [record.name for record in kind.records]
         if len(records) > 1 and self.dice.chance(20):
             return f"isinstance({self.mention(union)}, ({records[0]}, {records[1]}))"
         return f"isinstance({self.mention(union)}, {self.dice.pick(records)})"
@@ -318,7 +320,7 @@ class Expressions:
     def equality(self, scope: Scope, depth: int) -> str:
         kind = self.any_kind(scope)
         word = self.dice.pick(("==", "!="))
-        if isinstance(kind.item if isinstance(kind, OptionalKind) else kind, UnionKind):
+        if isinstance(_item(kind), UnionKind):
             # Records of two classes are never compared, a name of the union with any of them is.
             left = self.mention(self.dice.pick(scope.of_type(kind)))
         else:
@@ -655,6 +657,11 @@ class Expressions:
 
 _SCALARS = (BoolKind, IntKind, LiteralKind, EnumKind, MemberKind)
 _BOOLS = SequenceKind(BOOL, 0, 2)
+
+
+def _item(kind: Kind) -> Kind:
+    """What is there if something is."""
+    return kind.item if isinstance(kind, OptionalKind) else kind
 
 
 def _members(enum: EnumKind) -> tuple[str, Kind, bool]:
