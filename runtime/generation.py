@@ -1,7 +1,7 @@
-"""The border to `transformers`' `generate`: what it prepares, what is refused before anything has begun, what it returns.
+"""The border to `transformers`' `generate`: what it prepares, what is refused before it has begun, what is returned.
 
-`generate(…, custom_generate=f)` prepares a call as for its own loop and then calls `f(model, input_ids, **prepared)`. It
-drops the streamer (after it was given the prompt) and the tokenizer, so that both are passed around it.
+`generate(…, custom_generate=f)` prepares a call as for its own loop and then calls `f(model, input_ids, **prepared)`.
+It drops the streamer (after it was given the prompt) and the tokenizer, so that both are passed around it.
 """
 
 from __future__ import annotations

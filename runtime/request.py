@@ -115,7 +115,7 @@ class Request:
         self._aborted.set()
 
     def run(self) -> Iterator[Emitted]:
-        """The tokens one by one, each as soon as it is certain. Raises Aborted; whatever happens, it ends in `close`."""
+        """The tokens one by one, each as soon as it is certain; however it ends, by `close`. Raises Aborted."""
         try:
             self._prefill()
             while self.rule.phase != "stopped":
