@@ -11,6 +11,7 @@ from ..transpiler.diagnostics import Span
 from ..transpiler.domains import contains, show
 from ..transpiler.instance import Instance
 from ..transpiler.naming import snake_case
+from .faults import faults
 from .report import Report, Verdict, kind_of, span_of
 from .results import EngineResult, Trace
 
@@ -64,7 +65,8 @@ def counter_example(instance: Instance, verdict: Verdict) -> CounterExample | No
 
 def _detail(instance: Instance, answer: EngineResult, trace: Trace) -> str:
     if answer.violated == "well_defined":
-        return answer.reason
+        fault = next(faults(instance, trace), None)
+        return "" if fault is None else f"in {fault.what}, {place(fault.span)}: {fault.reason}"
     if answer.violated != "type_ok":
         return ""
     last = trace.steps[-1].state
