@@ -116,7 +116,8 @@ def _train_on(
         wanted = torch.softmax(logits / heat, dim=-1)
         for _ in range(_PASSES):
             generator = torch.Generator().manual_seed(progress.step)
-            loss = block_loss(model, target, ids, hidden, wanted, said.prompt, generator)
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = block_loss(model, target, ids, hidden, wanted, said.prompt, generator)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             take_step(learning_rate_factor(progress.step, share()))
@@ -156,10 +157,9 @@ def block_loss(
     mask = torch.cat((sees_context, sees_block), dim=2)[:, None]
 
     embedded = torch.where(is_known[..., None], target.get_input_embeddings()(tokens), model.mask_embedding)
-    with torch.autocast("cpu", torch.bfloat16):
-        context = model.context_rows(hidden, torch.arange(length)[None])
-        states = model(embedded, places, context, mask)
-        scores = target.lm_head(states[~is_known])
+    context = model.context_rows(hidden, torch.arange(length)[None])
+    states = model(embedded, places, context, mask)
+    scores = target.lm_head(states[~is_known])
     labels = wanted[torch.arange(count)[:, None], places - 1][~is_known]
     away = (offsets.repeat(_BLOCKS) - known.repeat_interleave(block, dim=1))[~is_known]
     weights = torch.exp(-away / _DECAY)

@@ -48,6 +48,8 @@ class KVCodec:
     head_dim: numbers a row, a multiple of 16. seed: of the signs; a private generator draws them. The rotation mixes
     blocks of the largest power of two that divides head_dim.
 
+    rotation: R, float32 [head_dim, head_dim].
+
     Raises ValueError for another head_dim.
     """
 
@@ -63,14 +65,14 @@ class KVCodec:
         generator = torch.Generator().manual_seed(seed)
         signs = torch.randint(0, 2, (head_dim,), generator=generator) * 2 - 1
         blocks = torch.kron(torch.eye(head_dim // block), _hadamard(block))
-        self._rotation = (blocks * signs / math.sqrt(block)).to(device)
+        self.rotation = (blocks * signs / math.sqrt(block)).to(device)
         self._halves = torch.tensor([8.0, 4.0], device=device).repeat(head_dim // 2)  # 2^(b − 1), in turn
         self._shifts = torch.arange(_CELL // 2, device=device) * _BYTES
         self._byte_shifts = torch.arange(_BYTES, device=device) * 8
 
     def encode(self, rows: torch.Tensor) -> CodedRows:
         """rows: [..., head_dim], finite."""
-        rotated = rows.float() @ self._rotation.T
+        rotated = rows.float() @ self.rotation.T
         # Rounding to bfloat16 loses 2^-9 at most, so that after this factor the scale is no smaller than the maximum.
         scales = (rotated.abs().amax(dim=-1, keepdim=True) * (1 + 2**-8)).to(torch.bfloat16)
         scales = torch.where(scales < _SMALLEST, 0, scales)
@@ -88,7 +90,7 @@ class KVCodec:
         pairs = words >> self._shifts & 127
         levels = torch.stack((pairs & 15, pairs >> 4), dim=-1).flatten(-3).float()
         rotated = (levels + 0.5 - self._halves) / self._halves * rows.scales.float()
-        expanded: torch.Tensor = (rotated @ self._rotation).to(dtype)
+        expanded: torch.Tensor = (rotated @ self.rotation).to(dtype)
         return expanded
 
     def error_bound(self, rows: CodedRows) -> torch.Tensor:
