@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .transpiler.bounds import Between, In, MaxLen, MinLen
 from .transpiler.language import (
     Protocol,
+    abstraction,
     action,
     assume,
     const,
@@ -62,6 +63,7 @@ __all__ = [
     "MaxLen",
     "MinLen",
     "Protocol",
+    "abstraction",
     "action",
     "assume",
     "choices",

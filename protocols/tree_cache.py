@@ -17,6 +17,7 @@ from protocheck import (
     In,
     MaxLen,
     Protocol,
+    abstraction,
     action,
     assume,
     const,
@@ -26,9 +27,14 @@ from protocheck import (
     reachable,
     transition_invariant,
 )
+from protocheck.protocols.rollback import Rollback
 
 
-class TreeCache(Protocol, survivors={"finish_read.is_reading": "finishing a read twice changes nothing"}):
+class TreeCache(
+    Protocol,
+    refines=Rollback,
+    survivors={"finish_read.is_reading": "finishing a read twice changes nothing"},
+):
     max_rows: int = const(4)
     max_nodes: int = const(3)
 
@@ -137,6 +143,20 @@ class TreeCache(Protocol, survivors={"finish_read.is_reading": "finishing a read
         """The rows from here downwards are in no window of a forward that starts behind `row`."""
         return max(0, row - self.window)
 
+    @abstraction
+    def max_len(self) -> int:
+        return self.max_rows
+
+    @abstraction
+    def length(self) -> int:
+        """The rows that there are, certain or not."""
+        return self.committed + len(self.parents)
+
+    @abstraction
+    def pending_reads(self) -> frozenset[int]:
+        """How far the forwards in flight read."""
+        return frozenset(self.reading[reader] for reader in self.readers if self.reading[reader] != 0)
+
     @invariant
     def rows_fit(self) -> bool:
         """There is a row for every node."""
@@ -180,7 +200,7 @@ class TreeCache(Protocol, survivors={"finish_read.is_reading": "finishing a read
     @transition_invariant
     def rows_stay_put(self, after: Self) -> bool:
         """No row moves or vanishes under a reader: in its place it stays what it is, or becomes certain."""
-        highest = max(self.reading[r] if after.reading[r] == self.reading[r] else 0 for r in self.readers)
+        highest = max((self.reading[r] for r in self.readers if after.reading[r] == self.reading[r]), default=0)
         if highest == 0:
             return True
         slots = max(0, highest - self.committed)

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..transpiler import ir
+from ..transpiler.abstract_view import AbstractView
 from ..transpiler.interpreter import Taken, Undefined, holds, steps
 from ..transpiler.packing.layouts import OutsideError
 from ..transpiler.packing.program import Flag, Program
@@ -200,6 +202,10 @@ class Search:
         level = list(self.visited.states)
         self.initial_count = len(level)
         self._judge(level, self._flag(1))
+        refined = self.program.refined
+        for state in level if refined is not None else ():
+            if refined is not None and not refined.begins(state):
+                self._flag(1)(refined.number, state)
         if self._flagged:
             self.at_first_flag = Counters(len(level), self.choices, 1)
         return level
@@ -305,6 +311,7 @@ class Search:
             return Counters(distinct, generated, self.depth)
         program, instance = self.program, self.program.instance
         before = program.decode(state)
+        view = AbstractView(instance) if instance.abstract is not None else None
         kinds = set(self._flagged[self.depth + 1])
         transitions = [
             item
@@ -332,6 +339,10 @@ class Search:
                 ):
                     break
             except Undefined:
+                break
+            if view is None or after == state or program.order.index(ir.REFINES) not in kinds:
+                continue
+            if view.is_defined(outcome.state) and not view.follows(before, outcome.state):
                 break
         return Counters(distinct, generated, self.depth + 1)
 

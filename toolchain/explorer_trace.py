@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..transpiler import ir
+from ..transpiler.abstract_view import AbstractView
 from ..transpiler.interpreter import Arguments, IllDefined, Taken, holds, initial_states, outside, steps
 from .explorer_search import Search, Violation
 from .replay import replay, violates
@@ -48,7 +50,13 @@ def _steps_beyond(search: Search, violation: Violation, last: State) -> Iterator
         if violation.property == "type_ok":
             if outcome.outside:
                 yield action, arguments, outcome.state
-        elif outcome.state != last and not outcome.outside:
+        elif outcome.state == last or outcome.outside:
+            continue
+        elif violation.property == ir.REFINES:
+            view = AbstractView(instance)
+            if view.is_defined(outcome.state) and not view.follows(last, outcome.state):
+                yield action, arguments, outcome.state
+        else:
             item = next(item for item in instance.protocol.properties if item.name == violation.property)
             if not holds(instance, item.body, last, outcome.state):
                 yield action, arguments, outcome.state

@@ -33,13 +33,26 @@ def config_text(config: Config) -> str:
 def safety_config(module: Module) -> Config:
     """The run that checks everything but liveness; the order is that in which a violation is named."""
     steps = (STEPS_WELL_DEFINED,) if module.steps_well_defined else ()
+    domains, refined = refinement_properties(module)
     return Config(
         title="Safety; a state in which nothing is enabled is an error as well, unless it is terminal.",
         constants=module.values.assignments,
         specification=SPEC,
-        invariants=(TYPE_OK, WELL_DEFINED, *module.invariants.values()),
-        properties=(*steps, *module.transitions.values()),
+        invariants=(TYPE_OK, WELL_DEFINED, *module.invariants.values(), *domains),
+        properties=(*steps, *module.transitions.values(), *refined),
     )
+
+
+def refinement_properties(module: Module) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The operators that together say `refines`: invariants, and properties; both empty where nothing is refined."""
+    if module.abstract is None:
+        return (), ()
+    return (module.refinement_operator("domains"),), tuple(map(module.refinement_operator, ("init", "steps")))
+
+
+def module_files(module: Module) -> dict[str, str]:
+    """The .tla files by name: the module's, and those of what it refines."""
+    return {f"{item.name}.tla": module_text(item) for item in module.files()}
 
 
 def liveness_config(module: Module, name: str) -> Config:
@@ -70,10 +83,10 @@ def render(protocol: ir.Protocol, constants: Mapping[str, Any] | None = None) ->
     Raises `CompileError` where the constants do not fit or two names would be one in TLA+.
     """
     values = instantiate(protocol, constants).constants
-    files = {}
+    files: dict[str, str] = {}
     for guard in (None, *protocol.guard_names):
         module = build_module(protocol, values, guard)
-        files[f"{module.name}.tla"] = module_text(module)
+        files |= module_files(module)
         files[f"{module.name}.cfg"] = config_text(safety_config(module))
         if guard is None:
             for name, operator in module.liveness.items():

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 from ..transpiler import ir
+from ..transpiler.abstract_view import AbstractView
 from ..transpiler.domains import show
 from ..transpiler.fairness import constraints, is_fair_loop, same_state
 from ..transpiler.instance import Instance
@@ -148,6 +149,8 @@ def violates(instance: Instance, trace: Trace, violated: str) -> bool:
             return _is_ill_defined(instance, states[-1])
         case "deadlock_free":
             return _is_deadlock(instance, states[-1])
+        case ir.REFINES:
+            return _leaves_what_is_refined(instance, states)
     named = [item for item in instance.protocol.properties if item.name == violated]
     if not named:
         raise KeyError(violated)
@@ -166,6 +169,18 @@ def violates(instance: Instance, trace: Trace, violated: str) -> bool:
             return False
         case _:
             assert_never(item.kind)
+
+
+def _leaves_what_is_refined(instance: Instance, states: Sequence[State]) -> bool:
+    """Whether the last step, or the initial state where there is no other, is none of what the protocol refines."""
+    if instance.abstract is None:
+        raise KeyError(ir.REFINES)
+    view = AbstractView(instance)
+    if outside(instance, states[-1]) or not all(map(view.is_defined, states[-2:])):
+        return False
+    if len(states) == 1:
+        return not view.begins(states[0])
+    return not same_state(states[-2], states[-1]) and not view.follows(states[-2], states[-1])
 
 
 def shows(instance: Instance, trace: Trace, reached: str) -> bool:
@@ -192,6 +207,8 @@ def _is_ill_defined(instance: Instance, state: State) -> bool:
         return any(isinstance(outcome, IllDefined) for _, outcome in initial_states(instance))
     if outside(instance, state):
         return False
+    if instance.abstract is not None and not AbstractView(instance).is_defined(state):
+        return True
     after: list[State] = []
     for _, _, outcome in steps(instance, state):
         if isinstance(outcome, IllDefined):

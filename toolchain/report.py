@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ..transpiler import ir
 from ..transpiler.diagnostics import NOWHERE, Span
 from ..transpiler.instance import Instance
-from .results import IMPLICIT_PROPERTIES, EngineResult, Status
+from .results import EngineResult, Status
 
 MutantStatus = Literal["killed", "survived", "invalid", "inconclusive"]
 Behaviour = Literal["same", "changed"]
@@ -118,16 +118,15 @@ class PropertyRow:
 
 def checkable(protocol: ir.Protocol) -> tuple[str, ...]:
     """Every property that can be checked, in the order of verdicts; a terminal property is none."""
-    safety = [
-        item.name for kind in ("invariant", "transition_invariant") for item in protocol.properties if item.kind == kind
-    ]
     later = [item.name for item in protocol.properties if item.is_liveness]
     later += [item.name for item in protocol.properties if item.kind == "reachable"]
-    return (*ir.ALWAYS_JUDGED, *safety, "deadlock_free", *later)
+    return (*protocol.safety, *later)
 
 
 def kind_of(protocol: ir.Protocol, name: str) -> str:
     """The kind of a property in words; `implicit` for those that every protocol has."""
+    if name == ir.REFINES:
+        return "refinement"
     return next((item.kind.replace("_", " ") for item in protocol.properties if item.name == name), "implicit")
 
 
@@ -141,6 +140,8 @@ def span_of(protocol: ir.Protocol, name: str | None) -> Span:
     action, _, guard = (name or "").partition(".")
     if guard:
         spans = [g.span for a in protocol.actions if a.name == action for g in a.guards if g.name == guard]
+    elif name == ir.REFINES and protocol.refinement is not None:
+        spans = [protocol.refinement.span]
     else:
         spans = [item.span for item in protocol.properties if item.name == name]
     return spans[0] if spans else NOWHERE
@@ -162,7 +163,7 @@ def _result(report: Report, name: str) -> PropertyResult:
     if name == baseline.violated:
         return "never reached" if reachable else "violated"
     # Liveness and reachability are judged on a finished search, so what is about single states and steps held.
-    is_safety = name in IMPLICIT_PROPERTIES or kind_of(protocol, name) in ("invariant", "transition invariant")
+    is_safety = name in protocol.safety
     held = baseline.status == "holds" or (is_safety and judged_late(protocol, baseline.violated))
     if not held or name not in baseline.answer.evaluated:
         return "not decided"

@@ -14,8 +14,6 @@ Status = Literal["holds", "violated", "inconclusive", "invalid"]
 State = Mapping[str, Any]
 """Variable name → canonical Python value, in order of declaration."""
 
-IMPLICIT_PROPERTIES = ("type_ok", "well_defined", "deadlock_free")
-
 
 @dataclass(frozen=True, slots=True)
 class TraceStep:

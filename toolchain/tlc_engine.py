@@ -27,7 +27,15 @@ from ..transpiler.reference import reference_check
 from ..transpiler.tla import Module, build_module
 from ..transpiler.tla_config import Config
 from ..transpiler.tla_names import STEPS_WELL_DEFINED, TERMINATED, TYPE_OK, WELL_DEFINED
-from .generate import bounded_module, config_text, liveness_config, module_text, reachability_config, safety_config
+from .generate import (
+    bounded_module,
+    config_text,
+    liveness_config,
+    module_files,
+    reachability_config,
+    refinement_properties,
+    safety_config,
+)
 from .replay import ReplayError, replay, shows, violates
 from .results import CheckJob, EngineResult, Progress, State, Stats, Status, Trace, TraceStep
 from .tlc import Toolchain, find_toolchain
@@ -177,17 +185,18 @@ class _Check:
         transitions = {name: text for name, text in module.transitions.items() if self.selected(name)}
         whole = safety_config(module)
         steps = [STEPS_WELL_DEFINED] if module.steps_well_defined else []
+        domains, refined = refinement_properties(module) if self.selected(ir.REFINES) else ((), ())
         config = replace(
             whole,
-            invariants=(TYPE_OK, WELL_DEFINED, *invariants.values()),
-            properties=(*steps, *transitions.values()),
+            invariants=(TYPE_OK, WELL_DEFINED, *invariants.values(), *domains),
+            properties=(*steps, *transitions.values(), *refined),
         )
         deadlock = self.selected("deadlock_free")
         run = self.tlc(config, deadlock=deadlock, workers=self.job.workers, coverage=self.engine.coverage, counts=True)
         if run.outcome.is_violation and self.job.workers > 1:
             # Only one worker finds a shortest trace, and always the same.
             run = self.tlc(config, deadlock=deadlock, coverage=self.engine.coverage, counts=True)
-        order = (*ir.ALWAYS_JUDGED, *invariants, *transitions, *(["deadlock_free"] if deadlock else []))
+        order = tuple(name for name in self.protocol.safety if name in ir.ALWAYS_JUDGED or self.selected(name))
         found = self.violation(run)
         if found is None:
             self.evaluated += order
@@ -217,6 +226,7 @@ class _Check:
             return "deadlock_free"
         module = self.module
         known = {TYPE_OK: "type_ok", WELL_DEFINED: "well_defined", STEPS_WELL_DEFINED: "well_defined"}
+        known |= dict.fromkeys((name for names in refinement_properties(module) for name in names), ir.REFINES)
         for names in (module.invariants, module.transitions):
             known |= {text: name for name, text in names.items()}
         if run.outcome.violated not in known:
@@ -249,6 +259,8 @@ class _Check:
         module = self.module
         texts = {"type_ok": TYPE_OK, "well_defined": WELL_DEFINED, **module.invariants, **module.transitions}
         wanted = {text for name, text in texts.items() if name in before}
+        if ir.REFINES in before:
+            wanted.update(name for names in refinement_properties(module) for name in names)
         deadlock = "deadlock_free" in order and found.name != "deadlock_free"
         steps = {STEPS_WELL_DEFINED} if found.name != "well_defined" or length > 1 else set()
         narrowed = replace(
@@ -314,7 +326,7 @@ class _Check:
         depth: int | None = None,
     ) -> TlcRun:
         """Run TLC on this instance; with `counts` what it counted is kept as the result's."""
-        name, files = self.module.name, {f"{self.module.name}.tla": module_text(self.module)}
+        name, files = self.module.name, module_files(self.module)
         if depth is not None:
             name, text, constraint = bounded_module(self.module, depth)
             files[f"{name}.tla"] = text

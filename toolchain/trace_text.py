@@ -122,6 +122,10 @@ def _ending(example: CounterExample) -> list[Line]:
         lines.append(line(f"in state {last} nothing is enabled, and no terminal property allows that"))
     elif example.kind == "transition invariant":
         lines.append(line(f"the step from state {last - 1} to state {last} is not allowed"))
+    elif example.kind == "refinement" and last > 1:
+        lines.append(line(f"the step from state {last - 1} to state {last} is none of what is refined"))
+    elif example.kind == "refinement":
+        lines.append(line("the initial state is none of what is refined"))
     if example.detail:
         lines.append(line(example.detail))
     return lines

@@ -383,6 +383,12 @@ def _method(scope: Scope, node: ast.Call, name: str, *, after: bool) -> ir.Expr:
         value = getattr(scope.context.declarations.python, name, MISSING)
         if isinstance(value, type) and dataclasses.is_dataclass(value):
             return _record(scope, node, value)
+        scope.refuse(
+            Code.ATTRIBUTE,
+            node,
+            f"{scope.context.declarations.python.__name__} has no helper or property {name}",
+            remedy="declare it with @helper",
+        )
     elif not isinstance(declared, DeclaredMethod):
         value = getattr(scope.context.declarations.python, name, MISSING)
         if isinstance(value, type) and dataclasses.is_dataclass(value):

@@ -66,6 +66,7 @@ class Declarations:
     members: Mapping[str, Declared]
     fairness: Fairness | None
     survivors: Mapping[str, str]
+    refines: type[Protocol] | None
     doc: str
     span: Span
 
@@ -135,6 +136,7 @@ def collect(cls: type[Protocol], problems: list[Diagnostic]) -> Declarations:
         members,
         cls.__protocheck_fairness__,
         cls.__protocheck_survivors__,
+        cls.__protocheck_refines__,
         inspect.cleandoc(bases[-1].__dict__.get("__doc__") or module_doc or ""),
         source.span(source.node),
     )

@@ -76,6 +76,16 @@ def property_obligations(protocol: ir.Protocol) -> tuple[PropertyObligation, ...
     return tuple(found)
 
 
+def abstractions_defined(protocol: ir.Protocol) -> ir.Expr:
+    """What must hold in every reachable state for what it refines to be seen there; TRUE where nothing is refined.
+
+    The abstractions of constants are left out: an instance evaluates them.
+    """
+    if protocol.refinement is None:
+        return TRUE
+    return conjunction(*(defined(item.value, protocol) for item in protocol.refinement.variables))
+
+
 # ------------------------------------------------------------------------------------------------------- actions
 
 

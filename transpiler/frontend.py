@@ -35,10 +35,12 @@ from .expressions import bound, fitted
 from .ghosts import check_flow
 from .language import Protocol, mark_of
 from .mutation import drop_guard
+from .refining import refinement_of
 from .scope import Context, NameSupply, Refused, Scope
 from .source import function_source, method_namespace, span_of
 from .statements import action_body, expression_body
 from .tla_names import check_names
+from .tla_refinement import check_records
 
 _compiled: WeakKeyDictionary[type[Protocol], ir.Protocol] = WeakKeyDictionary()
 
@@ -77,7 +79,7 @@ class _Compilation:
         init = self.init()
         actions = [item for item in map(self.action, self.declarations.methods("action")) if item is not None]
         properties = [item for method in self.declarations.methods() for item in self.property(method)]
-        for method in self.declarations.methods("helper"):
+        for method in self.declarations.methods("helper", "abstraction"):
             with self.reporting():
                 self.helper(method.name, method.span)
         check_flow(self.declarations, self.problems)
@@ -94,8 +96,12 @@ class _Compilation:
             survivors=tuple(self.declarations.survivors.items()),
             span=self.declarations.span,
         )
+        refinement = refinement_of(self.declarations, protocol, compile_protocol, self.problems)
+        protocol = replace(protocol, refinement=refinement)
         self.check_whole(protocol)
         self.problems += check_names(protocol)
+        if not self.problems:
+            self.problems += check_records(protocol)
         if self.problems:
             raise CompileError(dict.fromkeys(self.problems))
         dropped = self.python.__protocheck_dropped__
@@ -290,9 +296,17 @@ class _Compilation:
 
     def property(self, method: DeclaredMethod) -> Iterator[ir.Property]:
         kind = method.mark.kind
-        if kind in ("init", "action", "helper"):
+        if kind in ("init", "action", "helper", "abstraction"):
             return
         with self.reporting():
+            if method.name in ir.BUILT_IN:
+                self.refuse(
+                    Code.DECLARATION,
+                    method,
+                    f"{method.name} names a property that protocols have without asking",
+                    "give it another name",
+                    "a verdict names its property",
+                )
             target = None
             if kind == "transition_invariant":
                 body = self.property_body(method)
@@ -337,7 +351,15 @@ class _Compilation:
         method = self.declarations.members[name]
         assert isinstance(method, DeclaredMethod)
         with self.lowering(name, span):
-            if method.mark.kind != "helper":
+            if method.mark.kind == "abstraction" and len(method.node.args.args) > 1:
+                self.refuse(
+                    Code.DECLARATION,
+                    method,
+                    f"the abstraction {name} takes no parameters",
+                    f"write `def {name}(self)`",
+                    "it stands for a variable or a constant",
+                )
+            if method.mark.kind not in ("helper", "abstraction"):
                 helper = ir.Helper(
                     name,
                     (),

@@ -6,7 +6,7 @@ import difflib
 import enum
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 from . import domains, ir, traverse
@@ -21,12 +21,14 @@ class Instance:
     """What an engine checks.
 
     `parameters` maps (action name, parameter name) to a domain, with "" as the action name for the choices of init.
+    `abstract` is the instance of what the protocol refines, with the constants that the abstractions give it.
     """
 
     protocol: ir.Protocol
     constants: Mapping[str, Any]
     variables: Mapping[str, Domain]
     parameters: Mapping[tuple[str, str], Domain]
+    abstract: Instance | None = None
 
 
 def instantiate(protocol: ir.Protocol, constants: Mapping[str, Any] | None = None) -> Instance:
@@ -50,9 +52,10 @@ def instantiate(protocol: ir.Protocol, constants: Mapping[str, Any] | None = Non
             work.parameters[owner, parameter.name] = domain
     for function, domain in _assigned(protocol, work.variables):
         work.check_coverage(function, domain)
+    abstract = work.abstract()
     if work.diagnostics:
         raise CompileError(work.diagnostics)
-    return work.instance()
+    return replace(work.instance(), abstract=abstract)
 
 
 def evaluate_domain(domain: ir.DomainExpr, instance: Instance) -> Domain:
@@ -274,6 +277,29 @@ class _Instantiation:
             message = f"this function has no value for {domains.show(missing)}"
             reason = f"it must have a value for every key: {key}" + self._for_constants()
             self.report(Code.DOMAIN, function.span, message, reason)
+
+    def abstract(self) -> Instance | None:
+        """The instance of what is refined; None, with diagnostics, where its constants cannot have these values."""
+        refinement = self.protocol.refinement
+        if refinement is None or self.diagnostics:
+            return None
+        values: dict[str, Any] = {}
+        for item in refinement.constants:
+            try:
+                values[item.name] = evaluate_constant(item.value, self.instance())
+            except Undefined as undefined:
+                message = f"the abstraction of the constant `{item.name}` has no value"
+                self.report(Code.REFINEMENT, item.span, message, undefined.reason + self._for_constants())
+        if self.diagnostics:
+            return None
+        try:
+            return instantiate(refinement.abstract, values)
+        except CompileError as error:
+            first = error.diagnostics[0]
+            shown = ", ".join(f"{name} = {domains.show(value)}" for name, value in values.items())
+            message = f"{refinement.abstract.name}, which is refined, cannot have the constants {shown}"
+            self.report(Code.REFINEMENT, refinement.span, message, f"{first.span}: {first.message}")
+            return None
 
     def _for_constants(self) -> str:
         if not self.constants:

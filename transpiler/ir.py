@@ -630,6 +630,13 @@ ALWAYS_JUDGED = ("type_ok", "well_defined")
 Whatever else is found in a run that steps over one of them would mean nothing.
 """
 
+DEADLOCK_FREE = "deadlock_free"
+REFINES = "refines"
+"""The property of a protocol with a refinement."""
+
+BUILT_IN = (*ALWAYS_JUDGED, REFINES, DEADLOCK_FREE)
+"""Names of properties that no declared property may have."""
+
 
 @record(frozen=True)
 class Property(Node):
@@ -647,6 +654,34 @@ class Property(Node):
 
 
 @record(frozen=True)
+class Abstraction(Node):
+    """What a constant or variable of the refined protocol is in the refining one: a constant or a state expression."""
+
+    name: str
+    value: Expr
+
+
+@record(frozen=True)
+class Refinement(Node):
+    """The claim that every behaviour, seen through the abstractions, is one of `abstract`, or stays where it is.
+
+    There is one abstraction for each constant of the abstract protocol, then one for each of its variables, in its
+    order. Only safety is claimed: initial states and steps, not fairness.
+    """
+
+    abstract: Protocol
+    abstractions: tuple[Abstraction, ...]
+
+    @property
+    def constants(self) -> tuple[Abstraction, ...]:
+        return self.abstractions[: len(self.abstract.constants)]
+
+    @property
+    def variables(self) -> tuple[Abstraction, ...]:
+        return self.abstractions[len(self.abstract.constants) :]
+
+
+@record(frozen=True)
 class Protocol(Node):
     """A whole protocol, or (with `dropped`) the variant without one guard, named "action.guard"."""
 
@@ -661,6 +696,7 @@ class Protocol(Node):
     fairness: OneOf["weak", "strong"] | None = None
     survivors: tuple[tuple[str, str], ...] = ()
     dropped: str | None = None
+    refinement: Refinement | None = None
 
     def constant(self, name: str) -> Constant:
         return next(item for item in self.constants if item.name == name)
@@ -677,6 +713,14 @@ class Protocol(Node):
     def of_kind(self, *kinds: PropertyKind) -> tuple[Property, ...]:
         """The properties of the given kinds, in source order."""
         return tuple(item for item in self.properties if item.kind in kinds)
+
+    @property
+    def safety(self) -> tuple[str, ...]:
+        """The names of the safety properties, in the order in which violations of equal length are reported."""
+        invariants = [item.name for item in self.of_kind("invariant")]
+        steps = [item.name for item in self.of_kind("transition_invariant")]
+        refined = [REFINES] if self.refinement is not None else []
+        return (*ALWAYS_JUDGED, *invariants, *steps, *refined, DEADLOCK_FREE)
 
     @property
     def guard_names(self) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ def check(protocol: ir.Protocol) -> ir.Protocol:
         _check_property(protocol, item)
     _check_names_of_guards(protocol)
     _check_recursion(protocol)
+    _check_refinement(protocol)
     return protocol
 
 
@@ -122,6 +123,20 @@ def _check_property(protocol: ir.Protocol, item: ir.Property) -> None:
         raise AssertionError(f"{where}: a target belongs to leads_to, and only there")
     if item.target is not None:
         _Definition(protocol, where).of_type(item.target, BOOL, {})
+
+
+def _check_refinement(protocol: ir.Protocol) -> None:
+    refinement = protocol.refinement
+    if refinement is None:
+        return
+    abstract = refinement.abstract
+    wanted: list[ir.Constant | ir.Variable] = [*abstract.constants, *abstract.variables]
+    if [item.name for item in refinement.abstractions] != [item.name for item in wanted]:
+        raise AssertionError(f"the abstractions are not those of the constants and variables of {abstract.name}")
+    for place, (item, target) in enumerate(zip(refinement.abstractions, wanted, strict=True)):
+        stateless = place < len(abstract.constants)
+        definition = _Definition(protocol, f"abstraction {item.name}", stateless=stateless)
+        definition.of_type(item.value, target.type, {})
 
 
 def _check_names_of_guards(protocol: ir.Protocol) -> None:

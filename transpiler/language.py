@@ -20,6 +20,7 @@ MethodKind = Literal[
     "init",
     "action",
     "helper",
+    "abstraction",
     "invariant",
     "transition_invariant",
     "eventually",
@@ -60,15 +61,25 @@ class Protocol:
     was. The class has no public attributes of its own, so that no name of a user's is taken; questions about an
     instance are functions of this package: `snapshot`, `enabled`, `refused_by`, `choices`, `holds`, `without`.
 
-    Class keywords: `fairness` of the next-state relation; `survivors`, guards that no property needs, with the reason.
+    Class keywords: `fairness` of the next-state relation; `survivors`, guards that no property needs, with the reason;
+    `refines`, a protocol of which every step is a step or changes nothing, seen through the `@abstraction` methods.
     """
 
     def __init_subclass__(
-        cls, *, fairness: Fairness | None = None, survivors: Mapping[str, str] | None = None, **keywords: Any
+        cls,
+        *,
+        fairness: Fairness | None = None,
+        survivors: Mapping[str, str] | None = None,
+        refines: type[Protocol] | None = None,
+        **keywords: Any,
     ) -> None:
         super().__init_subclass__(**keywords)
         if fairness not in (None, "weak", "strong"):
             raise ValueError(f'fairness is "weak" or "strong", not {fairness!r}')
+        if refines is not None:
+            if not (isinstance(refines, type) and issubclass(refines, Protocol)) or refines is Protocol:
+                raise TypeError(f"refines=... names a protocol class, not {refines!r}")
+            cls.__protocheck_refines__ = refines
         if fairness is not None:
             cls.__protocheck_fairness__ = fairness
         if survivors is not None:
@@ -77,6 +88,7 @@ class Protocol:
 
     __protocheck_fairness__: Fairness | None = None
     __protocheck_survivors__: Mapping[str, str] = {}
+    __protocheck_refines__: type[Protocol] | None = None
     __protocheck_origin__: Origin
     __protocheck_dropped__: str | None = None
 
@@ -148,6 +160,11 @@ def init(function: F) -> F:
 def helper(function: F) -> F:
     """A named expression: local names, `if` and `return`; no recursion, no effect."""
     return _attach(function, Mark("helper"))
+
+
+def abstraction(function: F) -> F:
+    """What a variable or constant of the refined protocol, of the same name, is in this one."""
+    return _attach(function, Mark("abstraction"))
 
 
 def invariant(function: F) -> F:

@@ -86,6 +86,10 @@ def _protocol(protocol: ir.Protocol) -> Iterator[str]:
         yield f"  fairness {protocol.fairness}"
     for name, reason in protocol.survivors:
         yield f"  survivor {name}: {reason}"
+    if protocol.refinement is not None:
+        yield f"  refines {protocol.refinement.abstract.name}"
+        for abstraction in protocol.refinement.abstractions:
+            yield f"    {abstraction.name} = {pretty_expr(abstraction.value)}"
     for constant in protocol.constants:
         yield "  " + _constant(constant)
     for variable in protocol.variables:

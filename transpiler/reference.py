@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from . import ir
+from .abstract_view import AbstractView
 from .instance import Instance
 from .interpreter import Arguments, IllDefined, State, Taken, Undefined, holds, initial_states, outside, steps
 
@@ -50,9 +51,7 @@ class ReferenceResult:
 
 def safety_order(protocol: ir.Protocol) -> tuple[str, ...]:
     """The names of the safety properties in the order in which a violation of equal length is reported."""
-    invariants = [item.name for item in protocol.of_kind("invariant")]
-    transitions = [item.name for item in protocol.of_kind("transition_invariant")]
-    return (*ir.ALWAYS_JUDGED, *invariants, *transitions, "deadlock_free")
+    return protocol.safety
 
 
 def reference_check(
@@ -96,6 +95,8 @@ class _Search:
         self.invariants = [item for item in protocol.of_kind("invariant") if self.selected(item.name)]
         self.transitions = [item for item in protocol.of_kind("transition_invariant") if self.selected(item.name)]
         self.terminals = protocol.of_kind("terminal")
+        self.view = AbstractView(self.instance) if protocol.refinement is not None else None
+        self.refined = self.view if self.selected(ir.REFINES) else None
         # What is looked at for its definedness or its reachability only: liveness, and what is not selected.
         judged = {item.name for item in (*self.invariants, *self.transitions, *self.terminals)}
         others = [item for item in protocol.properties if item.name not in judged]
@@ -130,6 +131,7 @@ class _Search:
                 case Taken(state):
                     key = self.key(state)
                     if self.add(key, state, None, None, arguments):
+                        self.judge_start(key, state)
                         yield key
                 case IllDefined():
                     # There is no state yet: the trace shows only what init chose.
@@ -184,7 +186,18 @@ class _Search:
                 self.report(item.name, self.trace(key), "the invariant is false")
             elif item.kind == "reachable" and value:
                 self.reached.add(item.name)
+        if self.view is not None:
+            try:
+                self.view.seen(state)
+            except Undefined as undefined:
+                self.report("well_defined", self.trace(key), undefined.reason)
         return terminal
+
+    def judge_start(self, key: Key, state: State) -> None:
+        if self.refined is None or outside(self.instance, state) or not self.refined.is_defined(state):
+            return
+        if not self.refined.begins(state):
+            self.report(ir.REFINES, self.trace(key), "the state is no initial state of what is refined")
 
     def judge_step(self, key: Key, state: State, step: ReferenceStep) -> None:
         for item in (*self.transitions, *self.other_transitions):
@@ -195,6 +208,11 @@ class _Search:
                 continue
             if not value and self.selected(item.name):
                 self.report(item.name, (*self.trace(key), step), "the step violates the transition invariant")
+        if self.refined is not None:
+            # Where an abstraction has no value, that is what is reported of the state.
+            known = self.refined.is_defined(state) and self.refined.is_defined(step.state)
+            if known and not self.refined.follows(state, step.state):
+                self.report(ir.REFINES, (*self.trace(key), step), "the step is none of what is refined")
 
     def add(self, key: Key, state: State, parent: Key | None, action: str | None, arguments: Arguments) -> bool:
         if key in self.states:

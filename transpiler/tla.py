@@ -15,13 +15,14 @@ its baseline in that one conjunct (and in the guard's own share of `WellDefined`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from . import ir, traverse
-from .conditions import conjunction
-from .definedness import property_obligations
+from .conditions import TRUE, conjunction
+from .definedness import abstractions_defined, property_obligations
+from .instance import instantiate
 from .tla_actions import (
     actions_of,
     fairness_of,
@@ -52,6 +53,7 @@ from .tla_names import (
     names_of,
 )
 from .tla_operators import Conjunct, Operator, comments, head, position
+from .tla_refinement import demands_of, instance_of
 from .tla_scope import Scope
 from .tla_syntax import Text, atom, braces, infix, inside, negated, parenthesised, string
 
@@ -67,7 +69,11 @@ class Variable:
 
 @dataclass(frozen=True)
 class Module:
-    """A module as data, in the order of its text. `invariants` and the like map Python names to operators."""
+    """A module as data, in the order of its text. `invariants` and the like map Python names to operators.
+
+    `abstract` is the module of what is refined, which stands beside this one; `refinement` are the instance of it and
+    what is demanded of that.
+    """
 
     name: str
     comments: tuple[str, ...]
@@ -86,6 +92,8 @@ class Module:
     spec: Operator
     well_defined: tuple[Operator, ...]
     properties: tuple[Operator, ...]
+    refinement: tuple[Operator, ...]
+    abstract: Module | None
     values: Constants
     names: Names
     invariants: Mapping[str, str]
@@ -93,6 +101,16 @@ class Module:
     liveness: Mapping[str, str]
     reachable: Mapping[str, str]
     steps_well_defined: bool
+
+    def files(self) -> Iterator[Module]:
+        """This module and those that it needs beside it."""
+        yield self
+        if self.abstract is not None:
+            yield from self.abstract.files()
+
+    def refinement_operator(self, part: str) -> str:
+        """The operator of a part of what is demanded: "domains", "init" or "steps"."""
+        return self.names["refinement", part]
 
 
 def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: str | None = None) -> Module:
@@ -112,6 +130,7 @@ def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: s
     properties = tuple(_properties(protocol, scope))
     well_defined = tuple(_well_defined(protocol, dropped, scope))
     assumptions = tuple(_assumptions(protocol, scope))
+    abstract, refinement = _refinement(protocol, scope)
     spec = (INIT, f"[][{NEXT}]_{VARS}", *fairness_of(protocol, scope))
     next_step = next_of(protocol, scope)
     values = constants_of(protocol, constants, names, used)
@@ -137,6 +156,8 @@ def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: s
         spec=Operator(SPEC, items=tuple(Conjunct((item,)) for item in spec)),
         well_defined=well_defined,
         properties=properties,
+        refinement=refinement,
+        abstract=abstract,
         values=values,
         names=names,
         invariants={item.name: names["property", item.name] for item in protocol.of_kind("invariant")},
@@ -226,6 +247,17 @@ def _helper(helper: ir.Helper, after: bool, scope: Scope) -> Operator:
 # -------------------------------------------------------------------------------------------------- properties
 
 
+def _refinement(protocol: ir.Protocol, scope: Scope) -> tuple[Module | None, tuple[Operator, ...]]:
+    """The module of what is refined, as it is generated on its own; its instance, and what is demanded of that."""
+    refinement = protocol.refinement
+    if refinement is None:
+        return None, ()
+    abstract = build_module(refinement.abstract, instantiate(refinement.abstract).constants)
+    none = abstract.names.none in abstract.constants
+    instance = instance_of(refinement, scope.names, abstract.names, none, scope)
+    return abstract, (instance, *demands_of(refinement, scope.names))
+
+
 def _well_defined(protocol: ir.Protocol, dropped: str | None, scope: Scope) -> list[Operator]:
     items = well_defined_actions(protocol, dropped, scope)
     steps: list[ir.Expr] = []
@@ -234,6 +266,9 @@ def _well_defined(protocol: ir.Protocol, dropped: str | None, scope: Scope) -> l
             steps.append(obligation.condition)
         else:
             items.append(Conjunct(lines(obligation.condition, scope, WIDTH - 8), position(obligation.property.span)))
+    seen = abstractions_defined(protocol)
+    if seen != TRUE:
+        items.append(Conjunct(lines(seen, scope, WIDTH - 8), "abstractions"))
     note = ("Nothing is evaluated where it has no value.",)
     found = [
         Operator(WELL_DEFINED, note, items=tuple(items)) if items else Operator(WELL_DEFINED, note, body=("TRUE",))

@@ -46,6 +46,13 @@ INIT, NEXT, SPEC, VARS, TYPE_OK, WELL_DEFINED = "Init", "Next", "Spec", "vars", 
 STEPS_WELL_DEFINED, TERMINATED = "StepsWellDefined", "Terminated"
 _FIXED = (INIT, NEXT, SPEC, VARS, TYPE_OK, WELL_DEFINED)
 
+_REFINEMENT = {
+    "instance": "Abstract",
+    "domains": "RefinesDomains",
+    "init": "RefinesInit",
+    "steps": "RefinesSteps",
+}
+
 _LIVENESS_PREFIX = {
     "eventually": "Eventually",
     "infinitely_often": "InfinitelyOften",
@@ -59,7 +66,8 @@ class Names:
     """The names of one protocol and all its variants.
 
     `operators` maps (kind, Python name) to the operator: kinds are "constant", "action", "guards", "helper", "after"
-    (a helper evaluated in the state after a step), "property" and "never". `taken` holds what no bound name may be.
+    (a helper evaluated in the state after a step), "property", "never" and "refinement" (the parts of that, of a
+    protocol that claims one). `taken` holds what no bound name may be.
     Records that a union tells apart carry their class in the field `tag`.
     """
 
@@ -142,8 +150,13 @@ def names_of(protocol: ir.Protocol) -> Names:
         if cls in united:
             tags[cls] = fresh(cls.__name__, tags.values())
     tag = next(word for word in _tag_words() if not any(record.field(word) for record in records.values()))
+    operators = {(claim.kind, claim.name): claim.text for claim in claims}
+    if protocol.refinement is not None:
+        for part, wanted in _REFINEMENT.items():
+            operators["refinement", part] = fresh(wanted, taken)
+            taken.add(operators["refinement", part])
     return Names(
-        operators={(claim.kind, claim.name): claim.text for claim in claims},
+        operators=operators,
         variables={claim.name: claim.text for claim in claims if claim.kind == "variable"},
         taken=frozenset(taken),
         none=none,
@@ -305,35 +318,36 @@ def domains_of(protocol: ir.Protocol) -> Iterator[ir.DomainExpr]:
 def types_of(protocol: ir.Protocol) -> Iterator[types.Type]:
     """Every type in a protocol, parts included, in a fixed order and with repetitions."""
     for typed in (*protocol.constants, *protocol.variables, *protocol.init.parameters):
-        yield from _parts(typed.type)
+        yield from parts_of(typed.type)
     for action in protocol.actions:
         for parameter in action.parameters:
-            yield from _parts(parameter.type)
+            yield from parts_of(parameter.type)
     for expr in expressions_of(protocol):
         for node in traverse.walk(expr):
-            yield from _parts(node.type)
+            yield from parts_of(node.type)
             if isinstance(node, ir.IsInstance):
                 for record in node.classes:
-                    yield from _parts(record)
+                    yield from parts_of(record)
 
 
-def _parts(kind: types.Type) -> Iterator[types.Type]:
+def parts_of(kind: types.Type) -> Iterator[types.Type]:
+    """A type and every type within it, with repetitions."""
     yield kind
     match kind:
         case types.Optional(inner) | types.Set(inner) | types.Sequence(inner):
-            yield from _parts(inner)
+            yield from parts_of(inner)
         case types.Tuple(items):
             for item in items:
-                yield from _parts(item)
+                yield from parts_of(item)
         case types.Function(key, value):
-            yield from _parts(key)
-            yield from _parts(value)
+            yield from parts_of(key)
+            yield from parts_of(value)
         case types.Record(_, fields):
             for _, item in fields:
-                yield from _parts(item)
+                yield from parts_of(item)
         case types.Union(records):
             for record in records:
-                yield from _parts(record)
+                yield from parts_of(record)
         case (
             types.Bool()
             | types.Int()

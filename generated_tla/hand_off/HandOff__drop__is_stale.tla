@@ -2,8 +2,8 @@
 \* Hand-off between two workers of a speculative decoder: a drafter that may run ahead, and a verifier.
 \*
 \* While the target verifies one draft, the drafter may prepare the next: on the optimistic path, the one on which all of
-\* the draft is accepted. Such a draft is a `guess` until the verdict on the draft before it is there; then it is `true`, or
-\* `stale` and dropped. Only a true draft is verified. When the request ends (its last token is out, it is aborted, a
+\* the draft is accepted. Such a draft is a `guess` until the verdict on the draft before it is there; then it is `true`,
+\* or `stale` and dropped. Only a true draft is verified. When the request ends (its last token is out, it is aborted, a
 \* worker has failed) nothing new is started, and it is closed when the forwards in flight have returned: only then may
 \* the caches be released.
 \*

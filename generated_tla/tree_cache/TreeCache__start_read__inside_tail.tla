@@ -10,7 +10,7 @@
 \* One instance belongs to one cache and one request. An in-place cache moves rows when it gathers and when it evicts, so
 \* both wait for those who read them; what real caches lost without such a guard is named at each.
 \*
-\* Generated from the class TreeCache (tree_cache.py:31); edit that, not this.
+\* Generated from the class TreeCache (tree_cache.py:33); edit that, not this.
 \* A variant: without the guard start_read.inside_tail.
 EXTENDS Integers, Sequences
 
@@ -35,6 +35,9 @@ Max(m, n) == IF m >= n THEN m ELSE n
 \* The greatest element of a set that has one.
 MaxOf(S) == CHOOSE n \in S : \A m \in S : n >= m
 
+\* The greatest element of a set, or a default for the empty one.
+MaxOr(S, default) == IF S = {} THEN default ELSE MaxOf(S)
+
 \* The elements of a sequence.
 Elements(s) == {s[n] : n \in DOMAIN s}
 
@@ -55,23 +58,37 @@ TypeOK ==
     /\ reading \in [Readers -> 0..MaxRows]
 
 \* The slot that the walk has come to; 0 before it has entered the tree.
-\* tree_cache.py:126
+\* tree_cache.py:132
 LastKept ==
     IF Len(kept) > 0 THEN kept[Len(kept)] ELSE 0
 
 \* No forward is in flight.
-\* tree_cache.py:131
+\* tree_cache.py:137
 IsQuiet ==
     \A reader \in Readers : reading[reader] = 0
 
 \* The rows from here downwards are in no window of a forward that starts behind `row`.
-\* tree_cache.py:136
+\* tree_cache.py:142
 NeededAbove(row) ==
     Max(0, row - Window)
 
+\* tree_cache.py:147
+MaxLen ==
+    MaxRows
+
+\* The rows that there are, certain or not.
+\* tree_cache.py:151
+Length ==
+    committed + Len(parents)
+
+\* How far the forwards in flight read.
+\* tree_cache.py:156
+PendingReads ==
+    {reading[reader] : reader \in {reader \in Readers : reading[reader] # 0}}
+
 --------------------------------------------------------------------------------
 
-\* tree_cache.py:31
+\* tree_cache.py:33
 Init ==
     /\ committed = 0
     /\ low = 0
@@ -81,45 +98,45 @@ Init ==
     /\ reading = [reader \in Readers |-> 0]
 
 FillGuards(n) ==
-    /\ no_tree:: parents = <<>>  \* tree_cache.py:59
-    /\ room_left:: committed + n <= MaxRows  \* tree_cache.py:59
+    /\ no_tree:: parents = <<>>  \* tree_cache.py:65
+    /\ room_left:: committed + n <= MaxRows  \* tree_cache.py:65
 
 \* A prefill chunk has returned: n more rows are certain.
-\* tree_cache.py:57
+\* tree_cache.py:63
 Fill(n) ==
     /\ FillGuards(n)
-    /\ n <= MaxChunk  \* assumed, tree_cache.py:60
+    /\ n <= MaxChunk  \* assumed, tree_cache.py:66
     /\ committed' = committed + n
     /\ UNCHANGED <<low, parents, written, kept, reading>>
 
 ExtendGuards(parent) ==
-    /\ room_left:: committed + Len(parents) < MaxRows  \* tree_cache.py:67
-    /\ nodes_left:: Len(parents) < MaxNodes  \* tree_cache.py:68
-    /\ parent_exists:: parent <= Len(parents)  \* tree_cache.py:69
+    /\ room_left:: committed + Len(parents) < MaxRows  \* tree_cache.py:73
+    /\ nodes_left:: Len(parents) < MaxNodes  \* tree_cache.py:74
+    /\ parent_exists:: parent <= Len(parents)  \* tree_cache.py:75
 
 \* A row is set aside for one more node of the draft tree (without: vllm#16370, TensorRT-LLM#16280).
-\* tree_cache.py:64
+\* tree_cache.py:70
 Extend(parent) ==
     /\ ExtendGuards(parent)
     /\ parents' = Append(parents, parent)
     /\ UNCHANGED <<committed, low, written, kept, reading>>
 
 StartReadGuards(reader, top) ==
-    /\ reader_idle:: reading[reader] = 0  \* tree_cache.py:77
-    /\ not_behind:: top >= committed  \* tree_cache.py:78
+    /\ reader_idle:: reading[reader] = 0  \* tree_cache.py:83
+    /\ not_behind:: top >= committed  \* tree_cache.py:84
 
 \* A forward over the rows up to `top` is launched; it will write the tentative ones among them.
-\* tree_cache.py:74
+\* tree_cache.py:80
 StartRead(reader, top) ==
     /\ StartReadGuards(reader, top)
     /\ reading' = [reading EXCEPT ![reader] = top]
     /\ UNCHANGED <<committed, low, parents, written, kept>>
 
 FinishReadGuards(reader) ==
-    /\ is_reading:: reading[reader] # 0  \* tree_cache.py:86
+    /\ is_reading:: reading[reader] # 0  \* tree_cache.py:92
 
 \* The forward has returned.
-\* tree_cache.py:84
+\* tree_cache.py:90
 FinishRead(reader) ==
     /\ FinishReadGuards(reader)
     /\ written' = Max(written, reading[reader] - committed)
@@ -127,24 +144,24 @@ FinishRead(reader) ==
     /\ UNCHANGED <<committed, low, parents, kept>>
 
 KeepGuards(i) ==
-    /\ is_written:: i <= written  \* tree_cache.py:93
-    /\ child_of_the_last:: Slice(parents, i - 1, i) = <<LastKept>>  \* tree_cache.py:93
+    /\ is_written:: i <= written  \* tree_cache.py:99
+    /\ child_of_the_last:: Slice(parents, i - 1, i) = <<LastKept>>  \* tree_cache.py:99
 
 \* The walk enters slot i (an unwritten row would be committed otherwise: vllm#47926, #47930).
-\* tree_cache.py:91
+\* tree_cache.py:97
 Keep(i) ==
     /\ KeepGuards(i)
     /\ kept' = Append(kept, i)
     /\ UNCHANGED <<committed, low, parents, written, reading>>
 
 CommitGuards ==
-    /\ no_reader_above:: \A reader \in Readers : reading[reader] <= committed  \* tree_cache.py:103
+    /\ no_reader_above:: \A reader \in Readers : reading[reader] <= committed  \* tree_cache.py:109
 
 \* The kept rows move behind the committed ones, in the order of the path; the other tentative rows are gone.
 \*
 \* Rows above `committed` move, also below the new end: a reader that the published guard would let through, at
 \* or below committed + len(kept), sees another row than it asked for.
-\* tree_cache.py:97
+\* tree_cache.py:103
 Commit ==
     /\ CommitGuards
     /\ committed' = committed + Len(kept)
@@ -154,21 +171,21 @@ Commit ==
     /\ UNCHANGED <<low, reading>>
 
 EvictGuards ==
-    /\ outside_the_window:: low < committed - Window  \* tree_cache.py:112
-    /\ nobody_reads:: IsQuiet  \* tree_cache.py:112
+    /\ outside_the_window:: low < committed - Window  \* tree_cache.py:118
+    /\ nobody_reads:: IsQuiet  \* tree_cache.py:118
 
 \* Rows that no later token sees are dropped, and the others move down.
-\* tree_cache.py:110
+\* tree_cache.py:116
 Evict ==
     /\ EvictGuards
     /\ low' = committed - Window
     /\ UNCHANGED <<committed, parents, written, kept, reading>>
 
 ReleaseGuards ==
-    /\ nobody_reads:: IsQuiet  \* tree_cache.py:118
+    /\ nobody_reads:: IsQuiet  \* tree_cache.py:124
 
 \* The request is over or aborted: all rows are given back (under a reader: sglang#18803, vllm#32255).
-\* tree_cache.py:116
+\* tree_cache.py:122
 Release ==
     /\ ReleaseGuards
     /\ committed' = 0
@@ -196,51 +213,48 @@ Spec ==
 
 \* Nothing is evaluated where it has no value.
 WellDefined ==
-    /\ \A slot \in 1..Len(parents) : slot - 1 < Len(parents)  \* tree_cache.py:146
-
-StepsWellDefined ==
-    [][Readers # {}]_vars
+    /\ \A slot \in 1..Len(parents) : slot - 1 < Len(parents)  \* tree_cache.py:166
 
 \* There is a row for every node.
-\* tree_cache.py:141
+\* tree_cache.py:161
 RowsFit ==
     committed + Len(parents) <= MaxRows
 
 \* Every node stands behind its parent.
-\* tree_cache.py:146
+\* tree_cache.py:166
 TreeIsWellFounded ==
     \A slot \in 1..Len(parents) : parents[slot] < slot
 
 \* What the walk keeps leads from the last committed row downwards, from parent to child.
-\* tree_cache.py:151
+\* tree_cache.py:171
 KeptIsAPath ==
     \A i \in 0..(Len(kept) - 1) :
         Slice(parents, kept[i + 1] - 1, kept[i + 1]) = Slice(<<0>> \o kept, i, i + 1)
 
 \* No row is kept that no forward has written.
-\* tree_cache.py:159
+\* tree_cache.py:179
 KeptIsWritten ==
     \A slot \in Elements(kept) : slot <= written
 
 \* No forward reads beyond the last row.
-\* tree_cache.py:164
+\* tree_cache.py:184
 NoGhostReads ==
     \A reader \in Readers : reading[reader] <= committed + Len(parents)
 
 \* Every committed row that the next token sees is there.
-\* tree_cache.py:169
+\* tree_cache.py:189
 WindowIsWhole ==
     low <= NeededAbove(committed)
 
 \* Every row that a forward in flight sees is there.
-\* tree_cache.py:174
+\* tree_cache.py:194
 ReadsAreWhole ==
     \A reader \in Readers : reading[reader] # 0 => low <= NeededAbove(reading[reader])
 
 \* No row moves or vanishes under a reader: in its place it stays what it is, or becomes certain.
-\* tree_cache.py:181
+\* tree_cache.py:201
 RowsStayPut ==
-    [][LET highest == MaxOf({IF reading'[r] = reading[r] THEN reading[r] ELSE 0 : r \in Readers})
+    [][LET highest == MaxOr({reading[r] : r \in {r \in Readers : reading'[r] = reading[r]}}, 0)
        IN  IF   highest = 0
            THEN TRUE
            ELSE LET slots == Max(0, highest - committed)
@@ -252,25 +266,46 @@ RowsStayPut ==
                 IN  low' = low /\ (as_it_was \/ certain_in_place)]_vars
 
 \* A forward in flight is known by its top until it has returned.
-\* tree_cache.py:194
+\* tree_cache.py:214
 ReadsUntilFinished ==
     [][\A r \in Readers : reading[r] = 0 \/ reading'[r] = 0 \/ reading'[r] = reading[r]]_vars
 
 \* Committed rows stay until the request is over; behind a tree only the kept path is added to them.
-\* tree_cache.py:201
+\* tree_cache.py:221
 CertainForGood ==
     [][LET added == committed' - committed
            from_the_tree == added = Len(kept) /\ parents' = <<>>
        IN  committed' = 0 \/ added = 0 \/ (added > 0 /\ (parents = <<>> \/ from_the_tree))]_vars
 
 \* Rows are evicted while others are read again.
-\* tree_cache.py:208
+\* tree_cache.py:228
 Never_WindowSlides ==
     ~(low > 0 /\ ~IsQuiet)
 
 \* A path is kept whose rows are not next to one another.
-\* tree_cache.py:213
+\* tree_cache.py:233
 Never_Gathers ==
     ~(\E i \in 0..(Len(kept) - 1) : kept[i + 1] # i + 1)
+
+--------------------------------------------------------------------------------
+
+\* Seen as Rollback.
+Abstract ==
+    INSTANCE Rollback WITH
+        MaxLen <- MaxLen,
+        length <- Length,
+        pending_reads <- PendingReads
+
+\* Every behaviour is one of Rollback: in its domains,
+RefinesDomains ==
+    Abstract!TypeOK
+
+\* from one of its initial states,
+RefinesInit ==
+    Abstract!Init = TRUE
+
+\* by its steps.
+RefinesSteps ==
+    [][Abstract!Next]_(Abstract!vars)
 
 ================================================================================

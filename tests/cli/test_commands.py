@@ -319,9 +319,18 @@ def test_the_built_in_protocols_are_listed(run: Run) -> None:
     ran = run("list")
     assert ran.code == 0
     lines = ran.out.splitlines()
-    assert [text.split()[0] for text in lines] == ["protocol", "acceptance", "dispatch", "rollback"]
-    assert "max_len=4" in lines[-1]
-    assert "KV-cache rollback" in lines[-1]
+    assert [text.split()[0] for text in lines] == [
+        "protocol",
+        "acceptance",
+        "dispatch",
+        "hand_off",
+        "rollback",
+        "tree_cache",
+        "walk",
+    ]
+    rollback = next(text for text in lines if text.split()[0] == "rollback")
+    assert "max_len=4" in rollback
+    assert "KV-cache rollback" in rollback
 
 
 def test_the_version_and_the_help(run: Run) -> None:

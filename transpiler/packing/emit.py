@@ -59,6 +59,15 @@ class Kinds:
     deadlock: int
 
 
+@dataclass(frozen=True)
+class Watch:
+    """A function of the states before and after a step that tells of a violation; asked of some actions' steps."""
+
+    number: int
+    function: str
+    actions: frozenset[int]
+
+
 # -------------------------------------------------------------------------------------------------- whole bodies
 
 
@@ -215,7 +224,7 @@ def _write_single(page: Page, block: Block, sink: Sink, kinds: Kinds | None, cou
 # ------------------------------------------------------------------------------------------------------- sinks
 
 
-def search_sink(kinds: Kinds, narrow: bool) -> Sink:
+def search_sink(kinds: Kinds, narrow: bool, watch: Watch | None = None) -> Sink:
     """A successor is checked, and kept where it is new.
 
     What is seen is a dictionary from each state to its parent, or, where states are narrow, a byte for each word that
@@ -244,12 +253,16 @@ def search_sink(kinds: Kinds, narrow: bool) -> Sink:
             page.line("if t == s:")
             page.line(INDENT + "same += 1")
             keyword = "elif"
-        if effect.checks:
+        watched = watch is not None and block.action in watch.actions
+        if effect.checks or watched:
             if effect.changing is None:
                 page.line("else:")
                 page.depth += 1
             for check in effect.checks:
                 _write_check(page, check.number, check.defined, check.holds, kinds)
+            if watch is not None and watched:
+                page.line(f"if {watch.function}(s, t):")
+                page.line(INDENT + f"flag({watch.number}, s)")
             keyword = "if"
         page.line(f"{keyword} {new}:")
         for text in keep:

@@ -9,13 +9,14 @@ from typing import Any
 
 from .. import ir
 from ..conditions import TRUE
-from ..definedness import action_obligations, init_obligations, property_obligations
+from ..definedness import abstractions_defined, action_obligations, init_obligations, property_obligations
 from ..instance import Instance
 from . import emit, expressions, layouts, low
 from .builder import Builder
 from .fitting import field_of
 from .layouts import Layout
 from .low import Low
+from .refinement import Refined, affecting, seen_lines
 from .render import STATE
 from .scope import Scope, needs_of
 from .steps import Block, Frame, Oblige, Task, TransitionInvariant, lower_task
@@ -36,7 +37,8 @@ class Program:
     """The generated module of one instance and how to read its states.
 
     `order` names the safety properties in the order in which violations of equal length are reported; a kind is a
-    place in it. `looks_ahead` says whether expanding a state may violate `well_defined` in that state.
+    place in it. `looks_ahead` says whether expanding a state may violate `well_defined` in that state. `refined` is
+    there where `refines` is evaluated.
     """
 
     instance: Instance
@@ -47,6 +49,7 @@ class Program:
     blocks: tuple[Block, ...]
     assembly: _Assembly
     globals: dict[str, Any]
+    refined: Refined | None = None
 
     def decode(self, state: int) -> dict[str, Any]:
         """The values of the variables in a state."""
@@ -119,11 +122,7 @@ class Program:
 
     def _function(self, name: str, parameters: str, lines: list[str]) -> Any:
         """One more function in the terms of the module, with whatever it refers to."""
-        builder = self.assembly.builder
-        text = f"def {name}({parameters}):\n" + "".join(f"{emit.INDENT}{line}\n" for line in lines)
-        module = {**builder.functions, **{table: values for values, table in builder.tables.items()}}
-        exec(compile(text, f"<explorer of {self.instance.protocol.name}>", "exec"), module)
-        return module[name]
+        return self.assembly.function(name, parameters, lines)
 
 
 def compile_program(instance: Instance, properties: frozenset[str] | None = None) -> Program:
@@ -148,14 +147,28 @@ class _Assembly:
         }
         self.scope = self.scope_of(variables)
         self.defined = {item.property.name: item.condition for item in property_obligations(protocol)}
-        invariants = [item.name for item in protocol.of_kind("invariant")]
-        transitions = [item.name for item in protocol.of_kind("transition_invariant")]
-        self.order = (*ir.ALWAYS_JUDGED, *invariants, *transitions, "deadlock_free")
+        self.order = protocol.safety
         self.thorough = False
         self.kinds = emit.Kinds(0, 1, len(self.order) - 1)
+        self.refined = self.refinement() if protocol.refinement is not None and self.selected(ir.REFINES) else None
+        self.strays = self.builder.function("strays", self.refined.strays) if self.refined is not None else ""
 
     def selected(self, name: str) -> bool:
         return self.properties is None or name in self.properties or name in ir.ALWAYS_JUDGED
+
+    def refinement(self) -> Refined:
+        """The map to the states of what is refined."""
+        assert self.instance.abstract is not None
+        abstract = compile_program(self.instance.abstract, frozenset())
+        seen = self.function("seen", "s", seen_lines(self.protocol, self.scope, abstract.frame))
+        return Refined(self.order.index(ir.REFINES), affecting(self.protocol), abstract, seen)
+
+    def function(self, name: str, parameters: str, lines: list[str]) -> Any:
+        """A function in the terms of the module, with whatever it refers to."""
+        text = f"def {name}({parameters}):\n" + "".join(f"{emit.INDENT}{line}\n" for line in lines)
+        module = {**self.builder.functions, **{table: values for values, table in self.builder.tables.items()}}
+        exec(compile(text, f"<explorer of {self.protocol.name}>", "exec"), module)
+        return module[name]
 
     def scope_of(self, variables: Mapping[str, Value]) -> Scope:
         return Scope(self.builder, expressions.lower, self.needs, variables, {})
@@ -186,6 +199,7 @@ class _Assembly:
             blocks=blocks,
             assembly=self,
             globals=_execute(text, self.protocol.name, self.builder.functions),
+            refined=self.refined,
         )
 
     def blocks(self) -> Iterator[Block]:
@@ -225,7 +239,9 @@ class _Assembly:
         terminals = [self.guarded(item) for item in self.protocol.of_kind("terminal")]
         terminal = low.either(*terminals)
         plan = emit.stretches(blocks, self.builder)
-        sink = emit.search_sink(self.kinds, self.frame.width <= NARROW)
+        refined = self.refined
+        watch = emit.Watch(refined.number, self.strays, refined.actions) if refined is not None else None
+        sink = emit.search_sink(self.kinds, self.frame.width <= NARROW, watch)
 
         def body(page: emit.Page) -> None:
             if watched:
@@ -258,6 +274,10 @@ class _Assembly:
             holds = self.scope.assume(test).truth(item.body) if invariant and test != low.FALSE else low.TRUE
             if test != low.TRUE or holds != low.TRUE:
                 tests.append((self.order.index(item.name) if invariant else self.kinds.well_defined, test, holds))
+
+        seen = self.scope.truth(abstractions_defined(self.protocol))
+        if seen != low.TRUE:
+            tests.append((self.kinds.well_defined, seen, low.TRUE))
 
         def body(page: emit.Page) -> None:
             for number, defined, holds in tests:
