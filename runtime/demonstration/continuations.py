@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from transformers import DynamicCache, Gemma3ForCausalLM
+import transformers
+
+from .model import Target
+
+_library: Any = transformers  # typed differently from version to version
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Continuations:
 
 
 def continue_prompts(
-    target: Gemma3ForCausalLM, prompts: torch.Tensor, new_tokens: int, temperatures: Sequence[float], seed: int
+    target: Target, prompts: torch.Tensor, new_tokens: int, temperatures: Sequence[float], seed: int
 ) -> Continuations:
     """Let the target continue prompts, int64 [n, prompt], by so many tokens, each at its temperature; `<eos>` ends
     nothing.
@@ -37,7 +42,7 @@ def continue_prompts(
         raise ValueError(f"{len(prompts)} prompts, but {len(temperatures)} temperatures")
     generator = torch.Generator().manual_seed(seed)
     heat = torch.tensor(temperatures)[:, None]
-    cache = DynamicCache(config=target.config)
+    cache = _library.DynamicCache(config=target.config)
     ids = [prompts]
     with torch.no_grad():
         for _ in range(new_tokens):
@@ -47,9 +52,7 @@ def continue_prompts(
     return Continuations(torch.cat(ids, dim=1), prompts.shape[1], heat[:, 0])
 
 
-def target_scores(
-    target: Gemma3ForCausalLM, ids: torch.Tensor, layers: Sequence[int]
-) -> tuple[torch.Tensor, torch.Tensor]:
+def target_scores(target: Target, ids: torch.Tensor, layers: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
     """What the target thinks at every token of sequences: hidden states [n, length, len(layers), hidden], logits [n,
     length, v]."""
     with torch.no_grad():

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import Gemma3ForCausalLM
 
 from ..drafters.block import BlockDrafter
 from ..drafters.block_model import BlockModel
 from .checkpoint import Progress, load_checkpoint, save_checkpoint, stop_requests
 from .continuations import Continuations, continue_prompts, target_scores
 from .measures import tokens_a_forward
-from .model import new_drafter_model
+from .model import Target, new_drafter_model
 from .schedule import learning_rate_factor, optimisers
 from .windows import Corpus, training_batch
 
@@ -49,10 +48,10 @@ class DrafterRun:
 
 
 def train_drafter(
-    run: DrafterRun, target: Gemma3ForCausalLM, corpus: Corpus, resume: bool, start: dict[str, torch.Tensor] | None
+    run: DrafterRun, target: Target, corpus: Corpus, resume: bool, start: dict[str, torch.Tensor] | None
 ) -> BlockModel:
     """Train until the time is used up, or until the process is asked to stop; either way the last state is saved."""
-    target.eval()  # type: ignore[no-untyped-call]
+    target.eval()
     target.requires_grad_(False)
     model = new_drafter_model(run.seed)
     if start is not None:
@@ -100,7 +99,7 @@ def _prompts(corpus: Corpus, count: int, seed: int, step: int) -> torch.Tensor:
 
 def _train_on(
     said: Continuations,
-    target: Gemma3ForCausalLM,
+    target: Target,
     model: BlockModel,
     share: Callable[[], float],
     take_step: Callable[[float], None],
@@ -128,7 +127,7 @@ def _train_on(
 
 def block_loss(
     model: BlockModel,
-    target: Gemma3ForCausalLM,
+    target: Target,
     ids: torch.Tensor,
     hidden: torch.Tensor,
     wanted: torch.Tensor,

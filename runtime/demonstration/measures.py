@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import Gemma3ForCausalLM
 
 from ..drafters.base import Context, Drafter, Outcome, TargetFacts
 from ..tree import DraftTree
 from .continuations import Continuations, target_scores
+from .model import Target
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Acceptance:
         return self.tokens / self.rounds
 
 
-def tokens_a_forward(target: Gemma3ForCausalLM, drafter: Drafter, said: Continuations, budget: int) -> Acceptance:
+def tokens_a_forward(target: Target, drafter: Drafter, said: Continuations, budget: int) -> Acceptance:
     """How drafts fare on text that the target has drawn before.
 
     Acceptance by walking takes the draws that plain decoding would take, and a draft is accepted where it is what was
@@ -81,11 +81,9 @@ def repeats(ids: Sequence[int], longest: int = 40, times: int = 3) -> bool:
     return False
 
 
-def greedy_text(target: Gemma3ForCausalLM, prompt: Sequence[int], new_tokens: int) -> list[int]:
+def greedy_text(target: Target, prompt: Sequence[int], new_tokens: int) -> list[int]:
     """What the target says greedily after a prompt, without it; it may end early with ``<eos>``."""
     with torch.no_grad():
-        output = target.generate(  # type: ignore[misc]
-            torch.tensor([list(prompt)]), max_new_tokens=new_tokens, do_sample=False
-        )
+        output = target.generate(torch.tensor([list(prompt)]), max_new_tokens=new_tokens, do_sample=False)
     ids: list[int] = output[0, len(prompt) :].tolist()
     return ids

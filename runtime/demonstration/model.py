@@ -3,19 +3,25 @@ drafter."""
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import torch
-from transformers import Gemma3ForCausalLM, Gemma3TextConfig
+import transformers
 
 from ..drafters.block_model import BlockConfig, BlockModel
 from .tokenizer import BEGINNING_ID, END_ID, PADDING_ID, VOCABULARY
+
+# A causal language model. How the library's classes are typed differs from version to version.
+Target: TypeAlias = Any
+_library: Any = transformers
 
 WINDOW = 64
 POSITIONS = 1024
 
 
-def target_config() -> Gemma3TextConfig:
+def target_config() -> Any:
     """Six layers of width 192, every third attending to everything and the others to the last 64 positions."""
-    return Gemma3TextConfig(
+    return _library.Gemma3TextConfig(
         vocab_size=VOCABULARY,
         hidden_size=192,
         intermediate_size=512,
@@ -34,7 +40,7 @@ def target_config() -> Gemma3TextConfig:
     )
 
 
-def new_target(seed: int) -> Gemma3ForCausalLM:
+def new_target(seed: int) -> Target:
     """An untrained target.
 
     Embeddings start larger and the norms after each sublayer smaller than the library's, so that at the start a token
@@ -42,7 +48,7 @@ def new_target(seed: int) -> Gemma3ForCausalLM:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        target = Gemma3ForCausalLM(target_config())
+        target: Target = _library.Gemma3ForCausalLM(target_config())
         with torch.no_grad():
             for name, parameter in target.named_parameters():
                 if "embed_tokens" in name:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
-from transformers import Gemma3ForCausalLM, PreTrainedTokenizerFast
 
 from ..drafters.block import BlockDrafter
 from ..drafters.block_model import BlockModel
 from .checkpoint import Progress
 from .continuations import continue_prompts
 from .measures import greedy_text, repeats, tokens_a_forward
+from .model import Target
 from .target_training import bits_per_byte
 from .windows import Corpus, Row
 
@@ -33,14 +34,12 @@ _BUDGETS = (4, 8, 16, 32)
 _SEQUENCES = 24
 
 
-def looping_prompts(
-    target: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str] = PROMPTS
-) -> list[str]:
+def looping_prompts(target: Target, tokenizer: Any, prompts: Sequence[str] = PROMPTS) -> list[str]:
     """The prompts after which greedy text repeats itself within 128 tokens."""
     return [prompt for prompt in prompts if repeats(greedy_text(target, tokenizer.encode(prompt), NEW_TOKENS))]
 
 
-def sample_texts(target: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> Iterator[str]:
+def sample_texts(target: Target, tokenizer: Any) -> Iterator[str]:
     """Each prompt with its greedy text, for a reader."""
     for prompt in PROMPTS:
         ids = greedy_text(target, tokenizer.encode(prompt), NEW_TOKENS)
@@ -48,9 +47,7 @@ def sample_texts(target: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerFast) 
         yield f"--- {prompt!r} {mark}\n{prompt}{tokenizer.decode(ids)}\n"
 
 
-def measure_target(
-    target: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerFast, corpus: Corpus, progress: Progress | None
-) -> dict[str, object]:
+def measure_target(target: Target, tokenizer: Any, corpus: Corpus, progress: Progress | None) -> dict[str, object]:
     """Bits per byte of all held-out text, loops; and how long training took, where that is known."""
     measured: dict[str, object] = {
         "parameters": sum(parameter.numel() for parameter in target.parameters()),
@@ -62,9 +59,7 @@ def measure_target(
     return measured | _training(progress)
 
 
-def measure_drafter(
-    target: Gemma3ForCausalLM, model: BlockModel, corpus: Corpus, progress: Progress | None
-) -> dict[str, object]:
+def measure_drafter(target: Target, model: BlockModel, corpus: Corpus, progress: Progress | None) -> dict[str, object]:
     """Tokens a forward at T=0.8 after held-out prompts: by budget, and for each axis of quantisation at 16 nodes."""
     said = continue_prompts(target, held_out_prompts(corpus.held_out, _SEQUENCES), 192, [0.8] * _SEQUENCES, seed=7)
     measured: dict[str, object] = {"parameters": sum(parameter.numel() for parameter in model.parameters())}

