@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .tree import DraftTree
 
@@ -65,10 +65,19 @@ def from_marginals(root: int, logits: torch.Tensor, budget: int) -> DraftTree:
     """
     if budget < 1 or not logits.numel():
         return DraftTree.root_only(root)
+    log_probabilities, tokens = top(logits, budget)
+    return best_first(root, tokens, log_probabilities, budget)
+
+
+def top(logits: torch.Tensor, count: int) -> tuple[list[Any], list[Any]]:
+    """The log-probabilities of the `count` best tokens, descending, and these tokens; for a row or several at once.
+
+    logits: [..., vocabulary], any float dtype.
+    """
     logits = logits.float()
-    values, tokens = logits.topk(min(budget, logits.shape[-1]), dim=-1)
+    values, tokens = logits.topk(min(count, logits.shape[-1]), dim=-1)
     log_probabilities = (values - logits.logsumexp(dim=-1, keepdim=True)).clamp(max=0)
-    return best_first(root, tokens.tolist(), log_probabilities.tolist(), budget)
+    return log_probabilities.tolist(), tokens.tolist()
 
 
 def _check(tokens: Sequence[Sequence[int]], log_probabilities: Sequence[Sequence[float]]) -> None:

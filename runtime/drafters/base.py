@@ -87,7 +87,7 @@ class Drafter(typing.Protocol):
     def hidden_layers(self) -> tuple[int, ...]: ...
 
     def start(self, prompt: tuple[int, ...], target: TargetFacts) -> None:
-        """A new request. Raises ValueError where this drafter cannot draft for this target; nothing has changed then."""
+        """A new request. Raises ValueError, before anything changes, where it cannot draft for this target."""
         ...
 
     def draft(self, context: Context, budget: int) -> DraftTree:
