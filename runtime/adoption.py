@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from operator import itemgetter
 from types import MethodType
 from typing import Any
 
@@ -28,6 +29,9 @@ MOST_CHOICES = 256
 
 MOST_POSSIBLE = 8
 """So many enabled steps are named when a deadlock is explained."""
+
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 class ChangedOutside(RuntimeError):
@@ -71,6 +75,8 @@ class Adopted:
         # The state before the next step, as an instance of its own: what a transition invariant compares with.
         self._before: Protocol = object.__new__(type(instance))
         self._before.__dict__.update(instance.__dict__)
+        self._values = _values_of(run.variables)
+        self._last = self._values(instance.__dict__)
         self._check_start()
         if recorder is not None:
             names = monitors.names if monitors is not None else ()
@@ -94,31 +100,32 @@ class Adopted:
         self, action: str, arguments: tuple[Any, ...], named: Mapping[str, Any], waited: int | None = None
     ) -> None:
         """Take a step. Whatever is raised, the state is as before; `waited` is in nanoseconds."""
-        state, before = self.instance.__dict__, self._before.__dict__
-        for name in self._run.variables:
-            if state[name] is not before[name]:
-                raise ChangedOutside(f"{self.name}.{name} was changed past its actions, some time before {action}")
+        state = self.instance.__dict__
+        before = self._last
+        if self._values(state) != before:
+            raise ChangedOutside(f"{self.name} was changed past its actions, before {action}: {self.instance}")
         try:
             self._native[action](*arguments, **named)
-            changes = {name: state[name] for name in self._run.variables if state[name] is not before[name]}
-            if changes:
-                # A value that is built anew may be equal to the old one.
-                changes = {name: value for name, value in changes.items() if value != before[name]}
-            if changes and self._watch is not None:
-                self._demand(action, arguments, named, changes)
+            after = self._values(state)
+            changes: State = _NOTHING
+            if after != before:
+                triples = zip(self._run.variables, before, after, strict=True)
+                changes = {name: new for name, old, new in triples if new is not old and new != old}
+                if self._watch is not None:
+                    self._demand(action, arguments, named, changes)
             if self._recorder is not None:
-                more = {} if waited is None else {"waited": waited}
+                more = _NOTHING if waited is None else {"waited": waited}
                 self._record(self._line("step", action, arguments, named, changes, more))
         except GuardRefused as refusal:
             if self._recorder is not None and self._recorder.refusals and waited is None:
                 more = {"guards": list(refusal.guards)}
-                self._recorder.add(self._line("refused", action, arguments, named, {}, more))
+                self._recorder.add(self._line("refused", action, arguments, named, _NOTHING, more))
             raise
         except BaseException:
-            self.put_back(before)
+            self._restore(before)
             raise
-        for name in self._run.variables:
-            before[name] = state[name]
+        self._last = after
+        self._before.__dict__.update(changes)
 
     def attempt(self, action: str, arguments: tuple[Any, ...], waited: int) -> None:
         """Take a step that was waited for."""
@@ -129,15 +136,21 @@ class Adopted:
 
     def put_back(self, values: State) -> None:
         """Undo: give every variable the value it has in `values`."""
-        state, before = self.instance.__dict__, self._before.__dict__
-        for name in self._run.variables:
-            state[name] = before[name] = values[name]
+        self._restore(tuple(values[name] for name in self._run.variables))
+
+    def _restore(self, values: tuple[Any, ...]) -> None:
+        again = dict(zip(self._run.variables, values, strict=True))
+        self.instance.__dict__.update(again)
+        self._before.__dict__.update(again)
+        self._last = values
 
     def state(self) -> dict[str, Any]:
         return state_of(self.instance)
 
     def arguments(self, action: str, given: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments by name, in the order of the parameters."""
+        if not named:
+            return dict(zip(self._parameters[action], given, strict=False))
         values = {**dict(zip(self._parameters[action], given, strict=False)), **named}
         return {name: values[name] for name in self._parameters[action] if name in values}
 
@@ -210,6 +223,14 @@ class Adopted:
             if many <= MOST_CHOICES:
                 for chosen in choices(self._native[action]):
                     yield step_text(action, dict(zip(parameters, chosen, strict=True)))
+
+
+def _values_of(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """A function from a state to its values, in this order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    # For a single name, itemgetter gives the bare value.
+    return lambda state: tuple(state[name] for name in names)
 
 
 def _size(domain: Domain) -> float:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..transpiler import ir, traverse
-from ..transpiler.domains import Domain, contains, show
+from ..transpiler.argument_checks import membership
+from ..transpiler.domains import show
 from ..transpiler.language import Protocol
 from ..transpiler.native import RUN, Run, native_of
 
@@ -79,7 +80,7 @@ class Monitors:
 
 
 def invariants(protocol: Protocol | type[Protocol], *names: str) -> Monitors:
-    """`type_ok`, and the invariants and transition invariants of a protocol that have a value at run time.
+    """`type_ok` (of what is no ghost), and the invariants and transition invariants that have a value at run time.
 
     With `names` only these. Raises `ValueError` for a name that is no property or cannot be evaluated at run time.
     """
@@ -111,9 +112,9 @@ def invariants(protocol: Protocol | type[Protocol], *names: str) -> Monitors:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Monitors made ready for one instance: the compiled methods, and what each invariant reads."""
+    """Monitors made ready for one instance: tests of the domains, the compiled methods, what each invariant reads."""
 
-    domains: Mapping[str, Domain]
+    fits: Mapping[str, Callable[[Any], bool]]
     state: tuple[tuple[str, frozenset[str], Callable[[Protocol], bool]], ...]
     steps: tuple[tuple[str, Callable[[Protocol, Protocol], bool]], ...]
 
@@ -125,8 +126,9 @@ class Watch:
         `changes` are the variables that the step gave another value (all of them at the start, where `before` is
         None): an invariant that reads none of them is as true as it was.
         """
-        if any(not contains(self.domains[name], value) for name, value in changes.items() if name in self.domains):
-            return TYPE_OK, None
+        for name, value in changes.items():
+            if name in self.fits and not self.fits[name](value):
+                return TYPE_OK, None
         changed = changes.keys()
         for name, reads, invariant in self.state:
             if not reads.isdisjoint(changed):
@@ -158,7 +160,7 @@ def watch(instance: Protocol, monitors: Monitors) -> Watch:
         return traverse.variables_of(item.body, declared)
 
     return Watch(
-        {name: run.instance.variables[name] for name in run.variables} if TYPE_OK in monitors.names else {},
+        {name: membership(run.instance.variables[name]) for name in run.variables if TYPE_OK in monitors.names},
         tuple((item.name, reads(item), getattr(cls, item.name)) for item in wanted if item.kind == "invariant"),
         tuple((item.name, getattr(cls, item.name)) for item in wanted if item.kind == "transition_invariant"),
     )

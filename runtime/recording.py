@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, TextIO
@@ -178,7 +179,7 @@ class Recorder:
     def _text(self, line: Line) -> str:
         kind, track, at, thread, action, arguments, changes, more = line
         parts = [
-            f'{{"seq": {self._number}, "time": {at - self._start}, "thread": {json.dumps(thread)}, "kind": "{kind}"',
+            f'{{"seq": {self._number}, "time": {at - self._start}, "thread": {_quoted(thread)}, "kind": "{kind}"',
             f'"of": {track.label}, "action": "{action}", "args": {track.arguments(action, arguments)}',
             f'"changes": {track.values(changes)}',
             *(f'"{name}": {json.dumps(value)}' for name, value in more.items()),
@@ -186,7 +187,7 @@ class Recorder:
         return ", ".join(parts) + "}"
 
     def _write(self, text: str, last: bool = False) -> None:
-        size = len(text.encode()) + 1
+        size = len(text) + 1  # json.dumps leaves nothing but ASCII
         # Once a line is lost all later ones are: what is there can be replayed, up to a point that the end names.
         if self.error is not None or self._room < size or (self.lost and not last):
             self.lost += 1
@@ -250,7 +251,14 @@ class Track:
         )
 
 
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return json.dumps(text)
+
+
 def _object(values: Mapping[str, Any], known: Mapping[str, Domain]) -> str:
+    if not values:
+        return "{}"
     return "{" + ", ".join(f'"{name}": {_value(value, known.get(name))}' for name, value in values.items()) + "}"
 
 
@@ -259,6 +267,8 @@ def _value(value: Any, domain: Domain | None) -> str:
     kind = type(value)
     if kind is int and -EXACT <= value <= EXACT:
         return repr(value)
+    if kind is str:
+        return _quoted(value)
     if kind is bool:
         return "true" if value else "false"
     if (

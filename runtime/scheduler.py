@@ -225,11 +225,11 @@ class Scheduler:
             if timeout is None and here is None and not self._seats.living:
                 raise ValueError("nobody takes part, so that this wait might never end: give it a timeout")
             me = Waiter(self._who(), here, steps)
-            self._waiters.append(me)
             try:
+                self._waiters.append(me)
                 taken = self._until_taken(me, deadline)
             finally:
-                self._waiters.remove(me)
+                self._waiters[:] = [waiter for waiter in self._waiters if waiter is not me]
                 # The step may enable another one.
                 self._changed.notify_all()
         if self._recorder is not None and self._recorder.due:

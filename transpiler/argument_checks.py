@@ -37,6 +37,16 @@ def argument_check(action: str, parameters: Sequence[tuple[str, Domain]]) -> Cal
     return check
 
 
+def membership(domain: Domain) -> Callable[[Any], bool]:
+    """`contains` for one domain, faster for the common values."""
+    names: dict[str, Any] = {"contains": contains, "domain": domain}
+    quick = _recognised("value", domain, names)
+    if not quick:
+        return lambda value: contains(domain, value)
+    found: Callable[[Any], bool] = eval(f"lambda value: ({quick}) or contains(domain, value)", names)
+    return found
+
+
 def _recognised(value: str, domain: Domain, names: dict[str, Any]) -> str:
     """A test that is true only of members of the domain, and of the usual ones; "" where there is no brief one."""
     match domain:
