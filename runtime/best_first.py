@@ -74,10 +74,9 @@ def top(logits: torch.Tensor, count: int) -> tuple[list[Any], list[Any]]:
 
     logits: [..., vocabulary], any float dtype.
     """
-    logits = logits.float()
-    values, tokens = logits.topk(min(count, logits.shape[-1]), dim=-1)
-    log_probabilities = (values - logits.logsumexp(dim=-1, keepdim=True)).clamp(max=0)
-    return log_probabilities.tolist(), tokens.tolist()
+    # In single precision also where the model computes in half: the sum is over the whole vocabulary.
+    values, tokens = logits.float().log_softmax(dim=-1).topk(min(count, logits.shape[-1]), dim=-1)
+    return values.tolist(), tokens.tolist()
 
 
 def _check(tokens: Sequence[Sequence[int]], log_probabilities: Sequence[Sequence[float]]) -> None:

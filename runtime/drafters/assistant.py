@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,11 +137,12 @@ class AssistantDrafter:
             return True
         return max(ids) < self.model.vocabulary
 
-    def _scores(self, rows: TextRows, row: int, ids: tuple[int, ...]) -> torch.Tensor:
-        """The processed scores behind a row that stands for this text: [tokens of both models], float."""
+    def _scores(self, rows: TextRows, row: int, ids: tuple[int, ...], drafted: Iterable[int]) -> torch.Tensor:
+        """The processed scores behind a row that stands for ids and what is drafted: [tokens of both models], float."""
         scores = rows.logits(row)[: self._vocabulary].float()
         if self.processors is not None:
-            scores = self.processors(torch.tensor([ids], device=scores.device), scores[None].clone())[0]
+            text = torch.tensor([[*ids, *drafted]], device=scores.device)
+            scores = self.processors(text, scores[None].clone())[0]
         return scores
 
     # ----------------------------------------------------------------------------------------- the most probable ones
@@ -153,8 +154,7 @@ class AssistantDrafter:
         expanded: set[int] = set()
 
         def offer(parent: int, at: int, total: float, depth: int) -> None:
-            text = ids + self._path(known, parent)
-            values, tokens = top(self._scores(rows, at, text), self.branches)
+            values, tokens = top(self._scores(rows, at, ids, self._path(known, parent)), self.branches)
             known.extend(
                 Candidate(total + value, parent, at, token, depth)
                 for value, token in zip(values, tokens, strict=True)
@@ -177,12 +177,12 @@ class AssistantDrafter:
                 offer(node, computed, known[node].total, known[node].depth + 1)
 
     @staticmethod
-    def _path(known: list[Candidate], node: int) -> tuple[int, ...]:
+    def _path(known: list[Candidate], node: int) -> Iterator[int]:
         tokens: list[int] = []
         while node >= 0:
             tokens.append(known[node].token)
             node = known[node].parent
-        return tuple(reversed(tokens))
+        return reversed(tokens)
 
     @staticmethod
     def _tree(root: int, known: list[Candidate], chosen: list[int]) -> DraftTree:
@@ -204,9 +204,10 @@ class AssistantDrafter:
         """
         tokens, parents, totals = [ids[-1]], [-1], [0.0]
         proposals: list[torch.Tensor | None] = [None]
-        node, depth, text = 0, 0, ids
+        node, depth = 0, 0
+        path: tuple[int, ...] = ()
         while True:
-            q = self._padded(torch.softmax(self._scores(rows, row, text), dim=-1))
+            q = self._padded(torch.softmax(self._scores(rows, row, ids, path), dim=-1))
             proposals[node] = q
             first = len(tokens)
             for token in draw_children(q, min(self.branches, budget + 1 - first), self._draws):
@@ -218,7 +219,7 @@ class AssistantDrafter:
             if len(tokens) > budget or depth == deepest or totals[node] < math.log(max(self.least, 1e-300)):
                 return SampledTree(tuple(tokens), tuple(parents), tuple(totals), tuple(proposals))
             (row,) = rows.grow([(row, tokens[node])])
-            text += (tokens[node],)
+            path += (tokens[node],)
 
     def _padded(self, q: torch.Tensor) -> torch.Tensor:
         """A distribution over the target's vocabulary."""
