@@ -17,8 +17,8 @@ from protocheck.runtime.rejection import SampledTree
 from protocheck.runtime.target import TargetModel, UnsupportedModel
 from protocheck.runtime.tree import DraftTree
 
+from .distributions import chi_square, critical
 from .models import prompt, shared, tiny
-from .statistics import chi_square, critical
 
 PROMPT = prompt(12)
 FAMILIES = ("llama", "gemma3", "mistral")

@@ -14,7 +14,7 @@ from protocheck.runtime.draws import TensorDraws, greedy, sampled
 from protocheck.runtime.rejection import NotSampled, SampledTree, draw_children, judge, reject
 from protocheck.runtime.tree import DraftTree
 
-from .statistics import chi_square, critical
+from .distributions import chi_square, critical
 
 VOCABULARY = 5
 ROOT = 0

@@ -9,7 +9,7 @@ import torch
 
 from protocheck.runtime.noise import CounterNoise, gumbel, philox
 
-from .statistics import chi_square, critical
+from .distributions import chi_square, critical
 
 # The rows "philox4x32 10" of tests/kat_vectors in Random123 1.14: counter, key, result.
 KNOWN = [
