@@ -119,7 +119,7 @@ class Adopted:
         except GuardRefused as refusal:
             if self._recorder is not None and self._recorder.refusals and waited is None:
                 more = {"guards": list(refusal.guards)}
-                self._recorder.add(self._line("refused", action, arguments, named, _NOTHING, more))
+                self._record(self._line("refused", action, arguments, named, _NOTHING, more))
             raise
         except BaseException:
             self._restore(before)
@@ -168,8 +168,7 @@ class Adopted:
             return
         violated, cause = found
         if self._recorder is not None:
-            line = self._line("violated", action, arguments, named, changes, {"property": violated})
-            self._recorder.add(line)
+            self._record(self._line("violated", action, arguments, named, changes, {"property": violated}))
         after, before = self.state(), state_of(self._before)
         raise InvariantViolated(
             self.name, violated, action, self.arguments(action, arguments, named), before, after, cause
@@ -188,6 +187,7 @@ class Adopted:
         return (kind, self._track, time.monotonic_ns(), self._who(), action, by_name, changes, more)
 
     def _record(self, line: Line) -> None:
+        """Keep a line; in a block until it is known whether the block fails, so that lines stay in order."""
         assert self._recorder is not None
         if self._levels:
             self._levels[-1].lines.append(line)

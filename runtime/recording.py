@@ -116,9 +116,11 @@ class Recorder:
         return track
 
     def add_undone(self, lines: Sequence[Line], error: BaseException) -> None:
-        """Keep lines of steps that were undone, since something else that belonged to them has failed."""
-        for line in lines:
-            self.add(("undone", *line[1:7], {"error": f"{type(error).__name__}: {error}"}))
+        """Keep the lines of a block that has failed: what was taken was undone, what was refused was so in vain."""
+        for kind, *rest, more in lines:
+            if kind != "violated":
+                kind, more = "undone", {**more, "error": f"{type(error).__name__}: {error}"}
+            self.add((kind, *rest, more))
 
     def add(self, line: Line) -> None:
         """Keep a line; it is written when the batch is full, see `due`."""

@@ -208,4 +208,4 @@ def test_a_violation_in_a_block_undoes_the_block(tmp_path: Any) -> None:
     kinds = [
         line.split('"kind": "')[1].split('"')[0] for line in (tmp_path / "run.ndjson").read_text().splitlines()[1:]
     ]
-    assert kinds == ["instance", "step", "violated", "undone", "end"]
+    assert kinds == ["instance", "step", "undone", "violated", "end"]
