@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 BUILT_IN = "protocheck.protocols"
 
+_NO_PROGRAM = """  why: the module ends the program while it is imported
+  instead: put what only a program does under `if __name__ == "__main__":`"""
+
 
 def load_protocol(target: str) -> type[Protocol]:
     """The class that `target` names.
@@ -35,6 +39,8 @@ def load_protocol(target: str) -> type[Protocol]:
         place, class_name = target, ""
     if place.endswith(".py") or os.sep in place:
         return _choose(_import_file(Path(place)), class_name, place)
+    if not colon and "." in place and Path(place).is_file():
+        raise UserError(f"{place} is no Python source file (*.py)")
     if colon or "." in place:
         return _choose(_import_module(place, target), class_name, place)
     return _built_in(place)
@@ -102,9 +108,7 @@ def _import_file(path: Path) -> ModuleType:
     if path.suffix != ".py":
         raise UserError(f"{path} is no Python source file (*.py)")
     path = path.resolve()
-    # Like a script's: modules beside the file can be imported from it.
-    _prepend(str(path.parent))
-    name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"protocheck_user_{path.stem}"
+    name = path.stem if _is_free(path.stem, path) else f"protocheck_user_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"{path} cannot be imported")
@@ -112,44 +116,67 @@ def _import_file(path: Path) -> ModuleType:
     # Dataclasses and the search for source text look their module up here.
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # Like a script's: modules beside the file can be imported from it.
+        with _importing_beside(str(path.parent)):
+            spec.loader.exec_module(module)
     except CompileError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         _explain_trap(error)
         raise UserError(_describe(error, str(path))) from None
     return module
 
 
+def _is_free(name: str, path: Path) -> bool:
+    """Whether a file's own name may become its module's: no other module has it, loaded or not, a `queue` say."""
+    if not name.isidentifier() or name in sys.modules:
+        return False
+    other = importlib.util.find_spec(name)
+    return other is None or (other.origin is not None and Path(other.origin).resolve() == path)
+
+
 def _import_module(name: str, target: str) -> ModuleType:
-    # A console script has its own folder first on the path, not the one a user stands in.
-    _prepend(os.getcwd())
     if not all(part.isidentifier() for part in name.split(".")):
         raise UserError(f"{target} names no protocol; write mine.py:MyProtocol or package.module:MyProtocol")
     try:
-        return importlib.import_module(name)
+        # A console script has its own folder first on the path, not the one a user stands in.
+        with _importing_beside(os.getcwd()):
+            return importlib.import_module(name)
     except CompileError:
         raise
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise UserError(f"there is no module {error.name}") from None
         raise UserError(_describe(error, "")) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _explain_trap(error)
         raise UserError(_describe(error, "")) from None
 
 
-def _explain_trap(error: Exception) -> None:
+@contextmanager
+def _importing_beside(folder: str) -> Iterator[None]:
+    """What is in a folder is found first while a user's module is imported, and last from then on.
+
+    A `queue.py` among the user's files must not stand in for the standard library's where a module of ours or of
+    Python's is loaded later. What the user's module prints goes to standard error, since a report may be on the other.
+    """
+    sys.path.insert(0, folder)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        with suppress(ValueError):  # the user's module may have changed the path itself
+            sys.path.remove(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)
+
+
+def _explain_trap(error: BaseException) -> None:
     """Raise `CompileError` where Python's message hides what a class body did wrong."""
     trap = class_body_trap(error) if isinstance(error, NameError) else None
     if trap is not None:
         raise CompileError([trap]) from None
-
-
-def _prepend(folder: str) -> None:
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
 
 
 def _near_file(path: Path) -> str:
@@ -160,9 +187,10 @@ def _near_file(path: Path) -> str:
     return nearest(path.name, siblings) if len(siblings) <= 50 else ""
 
 
-def _describe(error: Exception, file: str) -> str:
+def _describe(error: BaseException, file: str) -> str:
     """An error in a user's module: where, what, and the line, without a frame of ours or of the import system's."""
     kind = type(error).__name__
+    remedy = [_NO_PROGRAM] if isinstance(error, SystemExit) else []
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         column = error.offset or 1
         end = error.end_offset if error.end_lineno == error.lineno and error.end_offset else column + 1
@@ -176,7 +204,7 @@ def _describe(error: Exception, file: str) -> str:
     lineno = frame.lineno or 1
     column, end = (frame.colno or 0) + 1, (frame.end_colno or 0) + 1
     span = Span(frame.filename, lineno, column, frame.end_lineno or lineno, max(end, column + 1))
-    return "\n".join([f"{span}: {kind}: {error}", *caret_excerpt(span)])
+    return "\n".join([f"{span}: {kind}: {error}", *caret_excerpt(span), *remedy])
 
 
 def _is_users(filename: str) -> bool:

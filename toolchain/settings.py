@@ -35,7 +35,7 @@ def read_settings(protocol: ir.Protocol, settings: Iterable[str]) -> dict[str, A
             values[name] = _read(text.strip(), kind)
         except ValueError as error:
             reason = f" ({error})" if str(error) else ""
-            raise UserError(f"--set {setting}: {text.strip() or 'nothing'} is no {kind}{reason}") from None
+            raise UserError(f"--set {setting}: {text.strip() or 'an empty text'} is no {kind}{reason}") from None
     return values
 
 
@@ -50,7 +50,10 @@ def _read(text: str, kind: types.Type) -> Any:
     match kind:
         case types.Int():
             # Underscores and signs as in Python; a bool or a fraction is no number of states.
-            return int(text, 10)
+            try:
+                return int(text, 10)
+            except ValueError:
+                raise ValueError from None
         case types.Bool():
             if text.lower() not in TRUTHS:
                 raise ValueError("write true or false")

@@ -112,6 +112,7 @@ def _says(result: EngineResult) -> str:
 
 
 def _reasons(results: Sequence[EngineResult]) -> str:
-    return "; ".join(
-        result.reason for result in results if result.reason and result.status not in ("holds", "violated")
-    )
+    """Why no engine came to a verdict; each is named where they give different reasons."""
+    given = [(each.engine, each.reason) for each in results if each.reason and each.status not in ("holds", "violated")]
+    different = list(dict.fromkeys(reason for _, reason in given))
+    return different[0] if len(different) == 1 else "; ".join(f"{engine}: {reason}" for engine, reason in given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,46 @@ def test_a_file_may_have_the_name_of_a_module_that_is_loaded(tmp_path: Path) -> 
     assert json.loads("1") == 1
 
 
+def test_a_file_does_not_stand_in_for_a_module_that_is_loaded_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a queue.py among the user's files TLC could not be run: `concurrent.futures` imported that."""
+    for name in ("sched", "queue"):
+        (tmp_path / f"{name}.py").write_text(user_file())
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry and Path(entry) != tmp_path])
+    assert load_protocol("sched.py:Counter").__name__ == "Counter"
+    assert Path(importlib.import_module("sched").__file__ or "").parent != tmp_path
+    assert Path(importlib.import_module("queue").__file__ or "").parent != tmp_path
+
+
+def test_a_neighbour_may_have_the_name_of_something_that_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed" / "limits.py").write_text("HIGH = None\n")
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    (tmp_path / "limits.py").write_text("HIGH = 3\n")
+    (tmp_path / "mine.py").write_text("from limits import HIGH\nassert HIGH == 3\n" + user_file())
+    assert load_protocol("mine.py:Counter").__name__ == "Counter"
+
+
+def test_what_a_module_prints_stays_out_of_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.py").write_text(user_file() + "print('loading')\n")
+    load_protocol("mine.py:Counter")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "loading\n")
+
+
+@pytest.mark.parametrize("code", ["", "0", "7"])
+def test_a_file_that_ends_the_program_is_no_pass(tmp_path: Path, code: str) -> None:
+    (tmp_path / "mine.py").write_text(user_file() + f"import sys\nsys.exit({code})\n")
+    line = (tmp_path / "mine.py").read_text().count("\n")
+    answer = refusal("mine.py")
+    assert f"mine.py:{line}:1: SystemExit: {code}" in answer
+    assert "__main__" in answer
+
+
 def test_a_class_in_a_package(tmp_path: Path) -> None:
     (tmp_path / "kindly_named_package").mkdir()
     (tmp_path / "kindly_named_package" / "__init__.py").touch()
@@ -86,6 +127,8 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
     assert "there is no module no_such_package" in refusal("no_such_package.module:Counter")
     assert "did you mean mine.py?" in refusal("mine")
     assert "write mine.py:MyProtocol" in refusal("my-package:Counter")
+    (tmp_path / "notes.md").write_text("mine")
+    assert "notes.md is no Python source file (*.py)" in refusal("notes.md")
     (tmp_path / "folder").mkdir()
     assert "is a folder" in refusal("./folder")
 

@@ -85,3 +85,12 @@ def test_names_are_checked() -> None:
         read_settings(rollback(), ["max_len"])
     with pytest.raises(UserError, match="twice"):
         read_settings(rollback(), ["max_len=1", "max_len=2"])
+
+
+def test_a_mistake_is_told_in_words_and_not_in_pythons() -> None:
+    with pytest.raises(UserError) as caught:
+        read_settings(rollback(), ["max_len=six"])
+    assert str(caught.value) == "--set max_len=six: six is no int"
+    with pytest.raises(UserError) as caught:
+        read_settings(rollback(), ["max_len="])
+    assert str(caught.value) == "--set max_len=: an empty text is no int"

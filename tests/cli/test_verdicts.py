@@ -151,3 +151,10 @@ def test_nothing_finished_is_no_verdict() -> None:
     assert combine([undecided, tlc(undecided)], PROTOCOL).status == "inconclusive"
     broken = tlc(result("invalid", reason="broken"))
     assert combine([undecided, broken], PROTOCOL).status == "invalid"
+
+
+def test_engines_that_give_the_same_reason_give_it_once() -> None:
+    undecided = result("inconclusive", reason="100 states")
+    assert combine([undecided, tlc(undecided)], PROTOCOL).reason == "100 states"
+    late = tlc(result("inconclusive", reason="2 s"))
+    assert combine([undecided, late], PROTOCOL).reason == "explorer: 100 states; tlc: 2 s"
