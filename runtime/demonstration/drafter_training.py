@@ -32,6 +32,7 @@ _PASSES = 3  # over the sequences of a round, each time with other blocks
 _BLOCKS = 16  # a sequence and step
 _DECAY = 4.0  # places of a block after which the weight has fallen to 1/e
 _ONE_KNOWN = 0.75  # of the blocks that begin with one known token; the others with more, as when drafting runs ahead
+_MEASURED, _MEASURED_NEW = 8, 160  # sequences and their length that the run is measured on
 _SAVE_EVERY = 150.0  # seconds
 _MEASURE_EVERY = 400.0  # seconds
 _BUDGET = 16
@@ -63,7 +64,9 @@ def train_drafter(
         model.load_state_dict(weights)
         optimiser.restore(states)
     saved = measured = progress.seconds
-    measuring = continue_prompts(target, _prompts(corpus, 8, run.seed + 1, 0), 160, [0.8] * 8, run.seed)
+    measuring = continue_prompts(
+        target, _prompts(corpus, _MEASURED, run.seed + 1, 0), _MEASURED_NEW, [0.8] * _MEASURED, run.seed
+    )
 
     def save() -> None:
         save_checkpoint(run.checkpoint, model.state_dict(), optimiser.state(), progress)

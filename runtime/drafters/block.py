@@ -12,6 +12,7 @@ import copy
 
 import torch
 
+from ...protocols.tree_cache import TreeCache
 from ..best_first import from_marginals
 from ..quantization.kv import KV, KVCodec
 from ..quantization.weights import Weights, quantize_linears
@@ -19,6 +20,9 @@ from ..tree import DraftTree
 from .base import Context, Outcome, TargetFacts
 from .block_cache import ContextRows
 from .block_model import BlockModel
+
+UNBOUNDED = 1 << 20
+"""Tokens of a text, where the target does not say how many it can take."""
 
 
 class BlockDrafter:
@@ -28,17 +32,25 @@ class BlockDrafter:
     weights: "w4" holds the drafter's own matrices in four bits (`quantization/weights.py`); embeddings and head are the
         target's and stay.
     kv: "q3.5" holds the context's keys and values in three and a half bits (`quantization/kv.py`).
+    tree_cache: the protocol of the context's rows, or a variant of it that has lost a guard.
 
     The two are independent, and the decoder's output depends on neither.
     """
 
-    def __init__(self, model: BlockModel, *, weights: Weights | None = None, kv: KV | None = None) -> None:
+    def __init__(
+        self,
+        model: BlockModel,
+        *,
+        weights: Weights | None = None,
+        kv: KV | None = None,
+        tree_cache: type[TreeCache] = TreeCache,
+    ) -> None:
         if weights not in (None, "w4"):
             raise ValueError(f'weights={weights!r}: a drafter\'s weights are "w4" or None, as they are')
         if kv not in (None, "q3.5"):
             raise ValueError(f'kv={kv!r}: a drafter\'s keys and values are "q3.5" or None, as they are')
         self.config = model.config
-        self.weights, self.kv = weights, kv
+        self.weights, self.kv, self.tree_cache = weights, kv, tree_cache
         self._model = copy.deepcopy(model).eval().requires_grad_(False)
         if weights == "w4":
             quantize_linears(self._model)
@@ -75,7 +87,7 @@ class BlockDrafter:
         positions = target.max_positions
         self._model.to(device=target.device, dtype=target.dtype)
         codec = KVCodec(self.config.head_dim, device=target.device) if self.kv == "q3.5" else None
-        self._rows = ContextRows(positions if positions is not None else 1 << 20, self.config.block, codec)
+        self._rows = ContextRows(positions or UNBOUNDED, self.config.block, codec, self.tree_cache)
         self._target = target
 
     def draft(self, context: Context, budget: int) -> DraftTree:
@@ -100,6 +112,8 @@ class BlockDrafter:
         if self._rows is None or self._target is None:
             return  # the verdict of a request that was closed meanwhile
         hidden = outcome.hidden
+        if hidden is None and not outcome.path:
+            return  # a prompt of one token: it is the root, and there are no rows before it
         expected = (len(self.hidden_layers), self.config.hidden_size)
         if hidden is None or hidden.shape[1:] != expected:
             shape = None if hidden is None else tuple(hidden.shape)

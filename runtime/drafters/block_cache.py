@@ -23,11 +23,13 @@ class ContextRows:
     """Keys and values of the context, for all layers: [layers, 1, kv_heads, rows, head_dim], in buffers that grow.
 
     max_rows: the most tokens of a request. block: the most rows of a block. codec: how rows are held, None for as they
-    are.
+    are. tree_cache: the protocol, or a variant that has lost a guard.
     """
 
-    def __init__(self, max_rows: int, block: int, codec: KVCodec | None) -> None:
-        self.steps = TreeCache(
+    def __init__(
+        self, max_rows: int, block: int, codec: KVCodec | None, tree_cache: type[TreeCache] = TreeCache
+    ) -> None:
+        self.steps = tree_cache(
             max_rows=max_rows + block,
             max_nodes=block,
             window=max_rows + block,  # no layer has a sliding window

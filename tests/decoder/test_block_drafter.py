@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from protocheck import GuardRefused
+from protocheck import GuardRefused, without
+from protocheck.protocols.tree_cache import TreeCache
 from protocheck.runtime.demonstration.drafter_training import block_loss
 from protocheck.runtime.drafters.base import Context, Outcome, TargetFacts
 from protocheck.runtime.drafters.block import BlockDrafter
@@ -148,7 +149,7 @@ def test_nothing_is_drafted_without_context_or_budget(model: BlockModel, facts: 
     drafter = BlockDrafter(model)
     drafter.start((4,), facts)
     assert drafter.draft(Context((4,)), 8) == DraftTree.root_only(4)
-    drafter.accepted(Outcome((), (), hidden_rows(0)))
+    drafter.accepted(Outcome((), (), None))
     assert drafter.draft(Context((4,)), 8) == DraftTree.root_only(4)
     drafter.accepted(Outcome((5,), (0,), hidden_rows(1)))
     assert drafter.draft(Context((4, 5)), 0) == DraftTree.root_only(5)
@@ -192,6 +193,15 @@ def test_a_block_is_read_and_dropped_under_the_protocol(model: BlockModel, facts
     committed = len(IDS) - 1
     assert seen == [(committed, BLOCK, committed + BLOCK)]
     assert (rows.steps.committed, rows.steps.parents, rows.steps.reading["drafter"]) == (committed, (), 0)
+
+
+def test_a_variant_of_the_protocol_is_what_is_executed(model: BlockModel, facts: TargetFacts) -> None:
+    drafter = started(BlockDrafter(model, tree_cache=without(TreeCache, "release.nobody_reads")), facts, IDS)
+    rows = drafter.rows
+    assert rows is not None
+    drafter._model.norm.register_forward_hook(lambda *_: rows.steps.release())
+    drafter.draft(Context(IDS), 8)
+    assert rows.committed == 0, "the variant lets a forward lose its rows"
 
 
 def test_a_forward_that_fails_leaves_no_read_and_no_block(model: BlockModel, facts: TargetFacts) -> None:
@@ -255,7 +265,7 @@ def test_hidden_states_that_do_not_fit_are_refused(model: BlockModel, facts: Tar
     drafter.start((1, 2), facts)
     for hidden in (None, torch.zeros(2, 1, WIDTH), torch.zeros(2, 2, WIDTH + 1)):
         with pytest.raises(ValueError, match=r"\[rows, 2, 32\]"):
-            drafter.accepted(Outcome((), (), hidden))
+            drafter.accepted(Outcome((5,), (0,), hidden))
     drafter.accepted(Outcome((), (), hidden_rows(2)))
     with pytest.raises(ValueError, match="the last token is the root"):
         drafter.draft(Context((1, 2)), 4)
