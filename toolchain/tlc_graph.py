@@ -11,7 +11,7 @@ from ..transpiler.instance import Instance
 from ..transpiler.tla import build_module
 from ..transpiler.tla_config import Config
 from ..transpiler.tla_names import SPEC, TERMINATED
-from .generate import config_text, module_text
+from .generate import config_text, module_files
 from .tlc.driver import TlcJob, Toolchain, run_tlc
 from .tlc.errors import RunError
 from .tlc_decode import Decoder
@@ -39,7 +39,7 @@ def tlc_state_graph(instance: Instance, toolchain: Toolchain | None = None, time
     """
     module = build_module(instance.protocol, instance.constants)
     config = Config("The state graph.", module.values.assignments, SPEC, (), ())
-    files = {f"{module.name}.tla": module_text(module), f"{module.name}.cfg": config_text(config)}
+    files = {**module_files(module), f"{module.name}.cfg": config_text(config)}
     job = TlcJob(files, module.name, f"{module.name}.cfg", check_deadlock=False, dump_graph=True, timeout=timeout)
     run = run_tlc(job, toolchain)
     if run.graph is None:

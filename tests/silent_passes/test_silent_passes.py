@@ -39,6 +39,7 @@ from protocheck.transpiler import ir
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.mutation import drop_guard
+from protocheck.transpiler.tla import Module
 
 
 @pytest.fixture(params=["explorer", "tlc"])
@@ -164,8 +165,12 @@ def test_a_line_that_vanished_from_the_configuration(monkeypatch: pytest.MonkeyP
 
 
 def test_a_module_that_does_not_parse_is_neither_pass_nor_kill(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = tlc_engine.module_text
-    monkeypatch.setattr(tlc_engine, "module_text", lambda module: written(module).replace("Init ==", "Init = ="))
+    written = tlc_engine.module_files
+
+    def broken(module: Module) -> dict[str, str]:
+        return {name: text.replace("Init ==", "Init = =") for name, text in written(module).items()}
+
+    monkeypatch.setattr(tlc_engine, "module_files", broken)
     report = check(Rollback, TlcEngine())
     assert report.baseline.status == "invalid"
     assert report.exit_code == 3

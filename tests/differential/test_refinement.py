@@ -1,0 +1,231 @@
+"""`refines` on three ways that know nothing of each other: the interpreter, packed words, and TLC's INSTANCE."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from protocheck import CompileError, Protocol
+from protocheck.toolchain.check import check_protocol
+from protocheck.toolchain.explorer import ExplorerEngine
+from protocheck.toolchain.generate import render
+from protocheck.toolchain.report import property_rows
+from protocheck.toolchain.results import CheckJob, EngineResult
+from protocheck.toolchain.tlc.driver import Toolchain, find_toolchain
+from protocheck.toolchain.tlc_engine import TlcEngine
+from protocheck.transpiler import ir
+from protocheck.transpiler.frontend import compile_protocol
+from protocheck.transpiler.instance import instantiate
+from protocheck.transpiler.ircheck import check
+from protocheck.transpiler.mutation import drop_guard
+from protocheck.transpiler.reference import reference_check
+
+from ..machines.loading import loaded
+from ..machines.machine import Machine, machine_of
+from . import refining
+from .differences import Tally
+from .explorer import compare_explorer
+from .tlc import compare_tlc
+
+EXPECTED: dict[str, tuple[str | None, int]] = {
+    "Queue": (None, 0),
+    "CountsFromOne": ("refines", 1),
+    "CountsTooFar": ("refines", 5),
+    "BeginsOutside": ("refines", 1),
+    "CountsByTwo": ("refines", 3),
+    "CountsByTwoIsFine": (None, 0),
+    "Undefined": ("well_defined", 2),
+    "Hidden": (None, 0),
+}
+"""The property violated, and in how many states."""
+
+MACHINES = pytest.mark.parametrize("name", EXPECTED)
+
+
+@pytest.fixture(scope="module")
+def toolchain() -> Toolchain:
+    return find_toolchain(archive="build")
+
+
+def explored(protocol: ir.Protocol, **constants: Any) -> EngineResult:
+    return ExplorerEngine().check(CheckJob(instantiate(protocol, constants)))
+
+
+@MACHINES
+def test_the_explorer_and_the_reference(name: str) -> None:
+    protocol = check(compile_protocol(getattr(refining, name)))
+    violated, length = EXPECTED[name]
+    found = explored(protocol)
+    expected = reference_check(instantiate(protocol))
+    assert (found.violated, len(found.trace.steps) if found.trace else 0) == (violated, length)
+    assert (expected.violated, len(expected.trace)) == (violated, length)
+    assert "refines" in found.evaluated
+    assert "refines" in expected.evaluated
+    tally = Tally()
+    for variant in (protocol, *(drop_guard(protocol, guard) for guard in protocol.guard_names)):
+        compare_explorer(instantiate(variant), tally)
+    assert tally.counts["instances explored"] == 1 + len(protocol.guard_names)
+
+
+@MACHINES
+def test_tlc(name: str, toolchain: Toolchain) -> None:
+    protocol = compile_protocol(getattr(refining, name))
+    tally = Tally()
+    compare_tlc(instantiate(protocol), toolchain, tally, graph=False)
+    result = TlcEngine(toolchain).check(CheckJob(instantiate(protocol), frozenset({"refines"})))
+    violated, length = EXPECTED[name]
+    assert (result.violated, len(result.trace.steps) if result.trace else 0) == (violated, length)
+    assert tally.counts["instances checked by TLC"] == 1
+
+
+def test_a_guard_that_only_refinement_needs(toolchain: Toolchain) -> None:
+    """The guard of `flush` is needed because the counter is reset when it is full, and for nothing else."""
+    protocol = compile_protocol(refining.Queue)
+    report = check_protocol(protocol, engines=[ExplorerEngine(), TlcEngine(toolchain)], mutate=True)
+    assert report.exit_code == 0, report.problems
+    killed = {mutant.guard: mutant.verdict.violated for mutant in report.mutants or ()}
+    assert killed == {"put.room_left": "type_ok", "own.free": "refines", "flush.all_there": "refines"}
+    rows = {row.name: (row.kind, row.result) for row in property_rows(report)}
+    assert rows["refines"] == ("refinement", "holds")
+
+
+def test_only_what_is_asked_for_is_evaluated() -> None:
+    protocol = compile_protocol(refining.CountsFromOne)
+    result = ExplorerEngine().check(CheckJob(instantiate(protocol), frozenset({"deadlock_free"})))
+    assert result.status == "holds"
+    assert "refines" not in result.evaluated
+
+
+def test_the_order_of_verdicts() -> None:
+    assert compile_protocol(refining.Hidden).safety == (
+        *("type_ok", "well_defined", "known", "one_at_a_time"),
+        *("refines", "deadlock_free"),
+    )
+
+
+def test_the_constants_of_what_is_refined_follow(toolchain: Toolchain) -> None:
+    protocol = compile_protocol(refining.Queue)
+    assert instantiate(protocol, {"room": 2}).abstract == replace(
+        instantiate(compile_protocol(refining.Counter), {"top": 2}), abstract=None
+    )
+    compare_tlc(instantiate(protocol, {"room": 2}), toolchain, Tally(), graph=True)
+
+
+def test_constants_that_cannot_be() -> None:
+    """The holder of the counter fits; a room of none leaves `add` without an argument, which is no domain's fault."""
+    with pytest.raises(CompileError) as caught:
+        instantiate(compile_protocol(refining.Queue), {"room": -1})
+    assert "room" in str(caught.value)
+
+
+def test_each_folder_of_modules_is_complete() -> None:
+    protocol = compile_protocol(refining.Queue)
+    files = render(protocol)
+    assert files["Counter.tla"] == render(compile_protocol(refining.Counter))["Counter.tla"]
+    assert "INSTANCE Counter WITH" in files["Queue.tla"]
+    assert all("PROPERTY RefinesSteps" in text for name, text in files.items() if name.endswith(".cfg"))
+
+
+# --------------------------------------------------------------------------------------------- random machines
+
+
+def _refining(machine: Machine) -> Machine:
+    """The machine with a class that refines it by being the same."""
+    name = machine.class_name
+    source = f"{machine.source}\n\nclass Same{name}({name}, refines={name}):\n    pass\n"
+    return replace(machine, source=source, class_name=f"Same{name}")
+
+
+def _comparison(check_one: Callable[[ir.Protocol], None], seeds: range) -> None:
+    for seed in seeds:
+        with loaded(_refining(machine_of(seed))) as cls:
+            protocol = check(compile_protocol(cls))
+            check_one(protocol)
+            guards = protocol.guard_names
+            if guards:
+                check_one(drop_guard(protocol, random.Random(seed).choice(guards)))
+
+
+def test_random_machines_refine_themselves() -> None:
+    tally = Tally()
+
+    def compare(protocol: ir.Protocol) -> None:
+        alone = explored(protocol)
+        if protocol.dropped is None:
+            assert alone.violated != "refines"
+        compare_explorer(instantiate(protocol), tally)
+
+    _comparison(compare, range(5_000, 5_015))
+    assert tally.counts["verdict: holds"] > 0
+    assert tally.counts["verdict: refines"] > 0
+
+
+def test_random_machines_on_tlc(toolchain: Toolchain) -> None:
+    tally = Tally()
+    _comparison(lambda protocol: compare_tlc(instantiate(protocol), toolchain, tally, graph=False), range(5_100, 5_103))
+    assert tally.counts["instances checked by TLC"] > 0
+
+
+@pytest.mark.soak
+def test_many_random_machines_on_tlc(toolchain: Toolchain) -> None:
+    tally = Tally()
+    _comparison(lambda protocol: compare_tlc(instantiate(protocol), toolchain, tally, graph=False), range(5_200, 5_260))
+    assert tally.counts["verdict of both: violated"] > 0
+
+
+# ----------------------------------------------------------------------------------------------- what is refused
+
+
+def test_what_is_no_protocol_cannot_be_refined() -> None:
+    for wrong in (int, Protocol, "Counter"):
+        with pytest.raises(TypeError, match="names a protocol class"):
+            type("Wrong", (Protocol,), {}, refines=wrong)
+
+
+def test_a_cycle_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refining.Counter, "__protocheck_refines__", refining.CountsFromOne)
+    with loaded(_source("class Late(CountsFromOne):\n    pass\n", "Late")) as cls:
+        with pytest.raises(CompileError) as caught:
+            compile_protocol(cls)
+        assert "the refinement goes round: Late → Counter → CountsFromOne → Counter" in str(caught.value)
+
+
+def test_a_protocol_of_the_same_name_is_refused() -> None:
+    with loaded(_source("class Counter(CountsFromOne):\n    pass\n", "Counter")) as cls:
+        with pytest.raises(CompileError) as caught:
+            compile_protocol(cls)
+        assert "refines a protocol of the same name" in str(caught.value)
+
+
+def test_records_that_would_be_written_differently_are_refused() -> None:
+    source = (
+        "@dataclasses.dataclass(frozen=True)\n"
+        "class Stop:\n    pass\n\n\n"
+        "class Plain(Protocol):\n"
+        "    job: Job = Job(1)\n\n"
+        "    @action\n"
+        "    def change(self, job: Job) -> None:\n"
+        "        self.job = job\n\n\n"
+        "class Mixed(Plain, refines=Plain):\n"
+        "    other: Job | Stop = Stop()\n\n"
+        "    @action\n"
+        "    def alter(self, other: Job | Stop) -> None:\n"
+        "        self.other = other\n"
+    )
+    with loaded(_source(source, "Mixed")) as cls:
+        with pytest.raises(CompileError) as caught:
+            compile_protocol(cls)
+        assert "records of Job differ in TLA+ between Mixed and Plain" in str(caught.value)
+
+
+def _source(text: str, name: str) -> Machine:
+    header = (
+        "import dataclasses\n\n"
+        "from protocheck import Protocol, action\n"
+        f"from {refining.__name__} import Counter, CountsFromOne, Job\n\n\n"
+    )
+    return replace(machine_of(0), source=header + text, class_name=name)
