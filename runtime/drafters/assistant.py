@@ -1,4 +1,9 @@
-"""An assistant: a smaller model of the target's family drafts, token by token, a chain or a small tree."""
+"""An assistant: a smaller model of the target's family drafts, token by token, a chain or a small tree.
+
+Where the target samples by noise that belongs to the position, the drafter adds the same noise to its own scores: the
+two then choose the same token as often as two argmaxes over like scores agree, also at a high temperature (Daliri,
+Musco and Suresh, arXiv 2408.07978). The output depends on it as little as on any draft.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +20,16 @@ from ...protocols.tree_cache import TreeCache
 from ..best_first import top
 from ..cache import TreeKVCache
 from ..draws import TensorDraws
+from ..noise import CounterNoise, gumbel
 from ..rejection import SampledTree, draw_children
 from ..target import TargetModel
 from ..tree import DraftTree
 from .base import Context, Outcome, TargetFacts
 from .rows import TextRows
 from .vocabulary import check_vocabulary
+
+_NOISY = 256
+"""Tokens of highest score that noise is added to: it makes up for some 10 in a score at most, and costs time."""
 
 UNBOUNDED = 1 << 24
 """Tokens of a text, where neither model says how many it can take."""
@@ -87,7 +96,8 @@ class AssistantDrafter:
         generator = torch.Generator(device=self.model.device).manual_seed(int.from_bytes(digest, "little"))
         self._draws = TensorDraws(generator)
         self._rows: TextRows | None = None
-        self._longest = self._vocabulary = 0
+        self._longest = self._vocabulary = self._padding = 0
+        self._noise: CounterNoise | None = None
 
     @property
     def cache(self) -> TreeKVCache | None:
@@ -98,7 +108,7 @@ class AssistantDrafter:
         """A new request. Raises VocabularyMismatch. The prompt is computed when the first draft is asked for."""
         check_vocabulary(target, self.model.vocabulary, self.tokenizer)
         self.close()
-        self._vocabulary = target.vocab_size
+        self._vocabulary, self._noise, self._padding = target.vocab_size, target.noise, target.padding
         self._longest = min(self.model.max_positions or UNBOUNDED, target.max_positions or UNBOUNDED)
         self._rows = TextRows(self.model, prompt, self._longest, self.tree_cache)
 
@@ -154,7 +164,8 @@ class AssistantDrafter:
         expanded: set[int] = set()
 
         def offer(parent: int, at: int, total: float, depth: int) -> None:
-            values, tokens = top(self._scores(rows, at, ids, self._path(known, parent)), self.branches)
+            scores = self._scores(rows, at, ids, self._path(known, parent))
+            values, tokens = top(self._as_sampled(scores, len(ids) + depth - 1), self.branches)
             known.extend(
                 Candidate(total + value, parent, at, token, depth)
                 for value, token in zip(values, tokens, strict=True)
@@ -175,6 +186,14 @@ class AssistantDrafter:
             for node, computed in zip(next_ones, at, strict=True):
                 expanded.add(node)
                 offer(node, computed, known[node].total, known[node].depth + 1)
+
+    def _as_sampled(self, scores: torch.Tensor, length: int) -> torch.Tensor:
+        """Scores of the next token of a text of this length, with the noise that the target will add to its own."""
+        if self._noise is None:
+            return scores
+        values, tokens = scores.topk(min(_NOISY, scores.shape[0]))
+        noise = gumbel(self._noise.uniforms_of(tokens, self._padding + length))
+        return torch.full_like(scores, -math.inf).scatter(0, tokens, values + noise.to(values.dtype))
 
     @staticmethod
     def _path(known: list[Candidate], node: int) -> Iterator[int]:

@@ -16,6 +16,8 @@ from ..tree import DraftTree
 if TYPE_CHECKING:
     import torch
 
+    from ..noise import CounterNoise
+
 
 @dataclass(frozen=True)
 class TargetFacts:
@@ -26,6 +28,9 @@ class TargetFacts:
     max_positions: the longest sequence of the target, in tokens; None where it does not say.
     embeddings, head: the modules from tokens to vectors, and from the last hidden state to scores.
     tokenizer: the target's, where it is known.
+    noise: what this request's tokens are sampled by, where it is a function of their position; None for any other way
+        to choose them. A drafter that adds the same noise to its own scores drafts what the target would sample.
+    padding: tokens of padding on the left of the prompt; positions of the noise count them, and no drafter sees them.
     """
 
     vocab_size: int
@@ -36,6 +41,8 @@ class TargetFacts:
     embeddings: torch.nn.Module | None = field(default=None, repr=False)
     head: torch.nn.Module | None = field(default=None, repr=False)
     tokenizer: Any = field(default=None, repr=False)
+    noise: CounterNoise | None = None
+    padding: int = 0
 
     @classmethod
     def of(cls, model: Any, tokenizer: Any = None) -> TargetFacts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +15,9 @@ from protocheck.runtime.drafters.assistant import AssistantDrafter
 from protocheck.runtime.drafters.base import Context, Outcome, TargetFacts
 from protocheck.runtime.drafters.rows import TextRows
 from protocheck.runtime.drafters.vocabulary import VocabularyMismatch
-from protocheck.runtime.rejection import SampledTree
+from protocheck.runtime.draws import TensorDraws
+from protocheck.runtime.noise import CounterNoise
+from protocheck.runtime.rejection import SampledTree, reject
 from protocheck.runtime.target import TargetModel, UnsupportedModel
 from protocheck.runtime.tree import DraftTree
 
@@ -289,6 +293,35 @@ def test_drawn_drafts_are_distributed_as_they_say() -> None:
     assert chi_square([counts.get(token, 0) for token in tokens], expected) < critical(len(tokens) - 1)
 
 
+@pytest.mark.parametrize("branches", [1, 2])
+def test_rejection_of_its_drafts_leaves_the_targets_distribution(branches: int) -> None:
+    """Two tokens, accepted or not, from another model of eight tokens."""
+    ids = prompt(6, vocab=8)
+    target, model = tiny("llama", vocab=8, layers=2), tiny("llama", vocab=8, layers=2, seed=1)
+    drafter = AssistantDrafter(model, sampled=True, branches=branches, least=0)
+    drafter.start(ids, TargetFacts.of(target))
+    said = functools.cache(lambda emitted: plain(target, ids + emitted).softmax(-1))
+    draws = TensorDraws(torch.Generator().manual_seed(5))
+    rounds, accepted = 1_500, 0
+    counts = dict.fromkeys(itertools.product(range(8), repeat=2), 0)
+    for _ in range(rounds):
+        tree = drafter.draft(Context(ids), 2 * branches)
+        steps = list(itertools.islice(reject(tree, lambda _, emitted: said(emitted), draws), 2))
+        accepted += steps[0].child is not None
+        first = steps[0].token
+        counts[first, steps[1].token if len(steps) == 2 else draws.token(said((first,)))] += 1
+    assert 0.1 * rounds < accepted < 0.95 * rounds
+    expected = {pair: float(said(())[pair[0]] * said(pair[:1])[pair[1]]) for pair in counts}
+    often = [pair for pair in counts if expected[pair] * rounds >= 5]
+    cells = [(counts[pair], expected[pair]) for pair in often]
+    cells.append((rounds - sum(count for count, _ in cells), 1 - sum(share for _, share in cells)))
+    cells = [cell for cell in cells if cell[1] * rounds >= 5]
+    shares = sum(share for _, share in cells)
+    assert len(cells) > 8
+    assert shares > 0.99
+    assert chi_square([n for n, _ in cells], [share / shares for _, share in cells]) < critical(len(cells) - 1)
+
+
 def test_own_randomness() -> None:
     """The same seed draws the same, torch's generator is not touched, and its seeds are not the drafter's."""
     torch.manual_seed(0)
@@ -387,3 +420,36 @@ def test_refused() -> None:
         AssistantDrafter(model, least=1)
     with pytest.raises(UnsupportedModel, match="head"):
         AssistantDrafter(model.model)
+
+
+# ------------------------------------------------------------------------------------------------------ shared noise
+
+
+def accepted_by_noise(target: Any, drafter: AssistantDrafter, padding: int, tokens: int) -> float:
+    """The share of drafts of length 1 that are what the target samples by the noise of its positions."""
+    noise = CounterNoise(3)
+    drafter.start(PROMPT, facts(target, noise=noise, padding=padding))
+    text, right = PROMPT, 0
+    for _ in range(tokens):
+        token = noise.choose(plain(target, text)[None], 5 + len(text))
+        right += drafter.draft(Context(text), 1).tokens[1] == token
+        drafter.accepted(Outcome((token,), (0,)))
+        text += (token,)
+    return right / tokens
+
+
+def test_noise_that_is_shared_with_the_target() -> None:
+    """The target itself as drafter is always right, also where it samples; with other noise it is not."""
+    model = shared("llama")
+    drafter = AssistantDrafter(model, least=0)
+    assert accepted_by_noise(model, drafter, 5, 40) == 1
+    assert accepted_by_noise(model, drafter, 4, 40) < 0.5
+    assert accepted_by_noise(model, AssistantDrafter(model, least=0, branches=3, width=2), 5, 10) == 1
+
+
+def test_without_noise_a_draft_of_what_is_sampled_is_often_wrong() -> None:
+    model = shared("llama")
+    drafter, noise = AssistantDrafter(model, least=0), CounterNoise(3)
+    drafter.start(PROMPT, facts(model))
+    sampled = [noise.choose(plain(model, PROMPT)[None], position) for position in range(40)]
+    assert sum(token == drafter.draft(Context(PROMPT), 1).tokens[1] for token in sampled) < 20
