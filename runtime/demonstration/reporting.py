@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -50,6 +51,7 @@ def sample_texts(target: Target, tokenizer: Any) -> Iterator[str]:
 def measure_target(target: Target, tokenizer: Any, corpus: Corpus, progress: Progress | None) -> dict[str, object]:
     """Bits per byte of all held-out text, loops; and how long training took, where that is known."""
     measured: dict[str, object] = {
+        "corpus": f"the source of the standard library of Python {platform.python_version()}",
         "parameters": sum(parameter.numel() for parameter in target.parameters()),
         "held_out_bits_per_byte": round(bits_per_byte(target, corpus.held_out), 4),
         "held_out_bytes": corpus.held_out.bytes,
