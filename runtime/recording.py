@@ -117,10 +117,11 @@ class Recorder:
 
     def add_undone(self, lines: Sequence[Line], error: BaseException) -> None:
         """Keep the lines of a block that has failed: what was taken was undone, what was refused was so in vain."""
-        for kind, *rest, more in lines:
-            if kind != "violated":
-                kind, more = "undone", {**more, "error": f"{type(error).__name__}: {error}"}
-            self.add((kind, *rest, more))
+        for line in lines:
+            if line[0] == "violated":
+                self.add(line)
+            else:
+                self.add(("undone", *line[1:7], {**line[7], "error": f"{type(error).__name__}: {error}"}))
 
     def add(self, line: Line) -> None:
         """Keep a line; it is written when the batch is full, see `due`."""

@@ -66,7 +66,7 @@ def holds(condition: Callable[P, bool], /, *args: P.args, **kwargs: P.kwargs) ->
     if not isinstance(condition, MethodType) or mark_of(condition.__func__) is None:
         raise TypeError("holds takes a property of an instance: holds(r.no_ghost_reads)")
     try:
-        with held(condition.__self__):
+        with held(_owner(condition)):
             return bool(condition(*args, **kwargs))
     except AttributeError as error:
         if "is a ghost" in str(error):
@@ -103,10 +103,16 @@ def _bound_action(action: Callable[..., object]) -> MethodType:
     return action
 
 
+def _owner(method: MethodType) -> Protocol:
+    assert isinstance(method.__self__, Protocol)
+    return method.__self__
+
+
 def _try_out(action: Callable[..., object], args: Any, kwargs: Any) -> None:
     """Take the step on a copy; values are immutable, so that a shallow copy shares nothing that could change."""
     bound = _bound_action(action)
-    copy = object.__new__(type(bound.__self__))
-    with held(bound.__self__):
-        copy.__dict__.update(bound.__self__.__dict__)
+    owner = _owner(bound)
+    copy = object.__new__(type(owner))
+    with held(owner):
+        copy.__dict__.update(owner.__dict__)
     bound.__func__(copy, *args, **kwargs)
