@@ -149,16 +149,35 @@ def width() -> int:
 def check_writable(path: Path) -> None:
     """Refuse a file that cannot be written before a long run, not after it."""
     folder = path.parent
-    if path.is_dir():
+    # The functions of os.path answer where those of Path raise, at a name that is too long, say.
+    if os.path.isdir(path):
         raise UserError(f"{path} is a folder; name a file")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f"{path} cannot be written: there is no folder {folder}")
-    if not os.access(path if path.exists() else folder, os.W_OK):
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
         raise UserError(f"{path} cannot be written: permission denied")
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; through a link, a pipe or a device, which are never replaced.
+
+    Raises `UserError` where the system refuses.
+    """
+    # In a folder where nothing can be made, a file that is there can still be written.
+    plain = not os.path.islink(path) and (os.path.isfile(path) or not os.path.exists(path))
+    replaceable = plain and os.access(path.parent, os.W_OK)
+    try:
+        if replaceable:
+            _replace(path, text)
+        else:
+            path.write_text(text, encoding="utf-8")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _replace(path: Path, text: str) -> None:
     import tempfile
 
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

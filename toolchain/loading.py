@@ -39,7 +39,7 @@ def load_protocol(target: str) -> type[Protocol]:
         place, class_name = target, ""
     if place.endswith(".py") or os.sep in place:
         return _choose(_import_file(Path(place)), class_name, place)
-    if not colon and "." in place and Path(place).is_file():
+    if not colon and "." in place and os.path.isfile(place):
         raise UserError(f"{place} is no Python source file (*.py)")
     if colon or "." in place:
         return _choose(_import_module(place, target), class_name, place)
@@ -56,7 +56,7 @@ def built_in_names() -> tuple[str, ...]:
 def _built_in(name: str) -> type[Protocol]:
     names = built_in_names()
     if name not in names:
-        if Path(f"{name}.py").is_file():
+        if os.path.isfile(f"{name}.py"):
             raise UserError(f"there is no built-in protocol {name}; did you mean {name}.py?")
         hint = (
             "a file is named with its ending (mine.py:MyProtocol), a module with its class (package.module:MyProtocol)"
@@ -101,9 +101,10 @@ def _choose(module: ModuleType, class_name: str, place: str) -> type[Protocol]:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if path.is_dir():
+    # The functions of os.path answer where those of Path raise, at a name that is too long, say.
+    if os.path.isdir(path):
         raise UserError(f"{path} is a folder; name the file in it, as in {path}{os.sep}mine.py:MyProtocol")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f"there is no file {path}{_near_file(path)}")
     if path.suffix != ".py":
         raise UserError(f"{path} is no Python source file (*.py)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -398,3 +399,33 @@ def test_every_option_has_a_help_text() -> None:
                 visit(inner)
 
     visit(cli)
+
+
+# ----------------------------------------------------------------------------------------------------- what is written
+
+
+def test_a_file_that_the_system_refuses_is_no_bug_of_ours(run: Run) -> None:
+    ran = run("graph", "rollback", "-o", "x" * 300)
+    assert ran.code == 2
+    assert ran.err.startswith("error: xxx")
+    assert "cannot be written" in ran.err
+
+
+def test_a_link_is_written_through_and_stays(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "link.dot").symlink_to("real.dot")
+    assert run("graph", "dispatch", "-o", "link.dot").code == 0
+    assert (tmp_path / "link.dot").is_symlink()
+    assert (tmp_path / "real.dot").read_text().startswith("digraph")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_written_and_not_replaced(run: Run, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run("graph", "dispatch", "-o", "pipe").code == 0
+        assert os.read(reader, 7) == b"digraph"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()

@@ -131,6 +131,8 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
     assert "notes.md is no Python source file (*.py)" in refusal("notes.md")
     (tmp_path / "folder").mkdir()
     assert "is a folder" in refusal("./folder")
+    assert "there is no file" in refusal("x" * 300 + ".py")
+    assert "no built-in protocol" in refusal("x" * 300)
 
 
 def test_a_syntax_error_in_the_file_shows_its_place(tmp_path: Path) -> None:
