@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from protocheck.runtime.demonstration.model import new_target
 from protocheck.runtime.quantization.kv import CodedRows, KVCodec
 from protocheck.runtime.quantization.weights import QuantizedLinear, quantize_linears
 
@@ -176,3 +177,15 @@ def test_what_cannot_be_quantised_is_refused() -> None:
         broken.weight[0, 0] = math.inf
     with pytest.raises(ValueError, match="finite"):
         QuantizedLinear(broken)
+
+
+def test_a_model_of_transformers_is_quantised_but_for_its_tied_head() -> None:
+    target = new_target(seed=0)
+    ids = torch.arange(3, 40)[None]
+    with torch.no_grad():
+        before = target(input_ids=ids).logits
+        names = quantize_linears(target)
+        after = target(input_ids=ids).logits
+    assert len(names) == 7 * target.config.num_hidden_layers
+    assert type(target.lm_head) is nn.Linear
+    assert 0.001 < (after - before).norm() / before.norm() < 0.5
