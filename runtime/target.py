@@ -15,6 +15,7 @@ import torch
 import transformers
 
 from ..protocols.tree_cache import TreeCache
+from ..transpiler.questions import enabled
 from . import masks
 from .cache import LayerWindows, TreeKVCache, protocol_for
 from .masks import Extent
@@ -119,10 +120,16 @@ class TargetModel:
         chunk: how many tokens go through the model at once; None for all.
         hidden_layers: which of the model's hidden states to return, 0 for the embeddings.
 
-        Raises ValueError for an empty prompt, or a mask of another length; GuardRefused where there is no room.
+        Raises ValueError for an empty prompt, or a mask of another length; GuardRefused where there is no room. Then
+        nothing has changed.
         """
         if not ids:
             raise ValueError("no tokens to fill the cache with")
+        if chunk is not None and chunk < 1:
+            raise ValueError(f"a chunk of {chunk} tokens; give at least 1, or None for all at once")
+        if not enabled(cache.steps.fill, len(ids)):
+            # Refused now, with the reason, and not behind a forward for nothing.
+            cache.steps.fill(len(ids))
         start, total = cache.committed, cache.committed + len(ids)
         attended = _attended(attention_mask, total, self.device)
         if attended is None and cache.attended is not None:
@@ -146,13 +153,14 @@ class TargetModel:
             try:
                 with cache.forward(reading, cache.labels_for_prompt(spoken, padding)):
                     out = self._run(cache, ids[first - start : last - start], mask, positions, hidden_layers, last=True)
+                    part = _hidden(out, hidden_layers)
                 _wait(out.logits)
             finally:
                 if first > 0:
                     cache.finish_read(reader)
             cache.fill(last - first)
             logits = out.logits[0, -1:]
-            hidden.append(_hidden(out, hidden_layers))
+            hidden.append(part)
         assert logits is not None
         parts = [part for part in hidden if part is not None]
         return VerifyResult(logits, torch.cat(parts) if parts else None)
@@ -190,10 +198,11 @@ class TargetModel:
             positions = torch.tensor(places, device=self.device)
             with cache.forward(reading, cache.labels_for_tree(tree, first)):
                 out = self._run(cache, tree.tokens[first:], passed, positions, hidden_layers, last=False)
+                hidden = _hidden(out, hidden_layers)
             _wait(out.logits)
         finally:
             cache.finish_read(reader)
-        return VerifyResult(out.logits[0], _hidden(out, hidden_layers))
+        return VerifyResult(out.logits[0], hidden)
 
     def _tree_masks(
         self, cache: TreeKVCache, tree: DraftTree, first: int, extent: Extent
@@ -330,7 +339,13 @@ def _attended(attention_mask: torch.Tensor | None, rows: int, device: torch.devi
 def _hidden(out: Any, layers: Sequence[int]) -> torch.Tensor | None:
     if not layers:
         return None
-    return torch.stack([out.hidden_states[layer][0] for layer in layers], dim=1)
+    chosen = [out.hidden_states[layer] for layer in layers]
+    if any(states.ndim != 3 for states in chosen):
+        raise UnsupportedModel(
+            f"hidden states of shape {tuple(chosen[0].shape)} are several streams, not one row a token: a drafter that "
+            "reads them cannot be used with this model"
+        )
+    return torch.stack([states[0] for states in chosen], dim=1)
 
 
 def _wait(logits: torch.Tensor) -> None:
