@@ -45,12 +45,14 @@ class RecordingTruncated(UserWarning):
 class Recorder:
     """Writes what the instances of one or several schedulers do to a file; thread-safe.
 
-    `target` is a path, which is created or overwritten, or a text stream, which stays open. `max_bytes` limits the
-    file; `batch` is the number of lines written at a time (1 writes each line at once, so that a killed process loses
-    none); with `refusals` steps that guards refused are recorded too, except the attempts of a thread that waits.
+        Use it in a `with` statement, or close it: what was not written by then is lost, and the last line is missing.
 
-    A failing disk does not disturb the run: the lines that could not be written are counted in `lost`, and `close`
-    raises the `OSError`.
+        `target` is a path, which is created or overwritten, or a text stream, which stays open. `max_bytes` limits the
+        file; `batch` is the number of lines written at a time (1 writes each line at once, so that a killed process loses
+    `refusals` steps steps that guards refused are recorded too, except the attempts of a thread that waits.
+
+        `written` and `lost` count lines, the last one apart. A failing disk does not disturb the run: `close` warns of it
+        and raises the `OSError`.
     """
 
     def __init__(
@@ -80,18 +82,16 @@ class Recorder:
         self._file: TextIO = open(target, "w", encoding="utf-8") if isinstance(target, (str, Path)) else target  # noqa: SIM115
         self._start = time.monotonic_ns()
         wall = time.time_ns()
-        self._write(
-            json.dumps(
-                {
-                    "format": FORMAT,
-                    "version": VERSION,
-                    "started": datetime.fromtimestamp(wall // 10**9, UTC).isoformat(),
-                    "started_ns": wall,
-                    "clock": "nanoseconds since the start, monotonic",
-                    "values": "ITF",
-                }
-            )
-        )
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "started": datetime.fromtimestamp(wall // 10**9, UTC).isoformat(),
+            "started_ns": wall,
+            "clock": "nanoseconds since the start, monotonic",
+            "values": "ITF",
+        }
+        if self._put([json.dumps(header) + "\n"]):
+            self.written = 1
 
     # ------------------------------------------------------------------------------------------------ what is taken
 
@@ -145,31 +145,39 @@ class Recorder:
         with self._file_lock:
             with self._lines_lock:
                 lines, self._lines = self._lines, []
-            if self.closed:
-                self.lost += len(lines)
-                return
-            for line in lines:
-                text = line.text(self._number, line.time - self._start) if isinstance(line, Track) else self._text(line)
-                self._number += 1
-                self._write(text)
-            self._guarded(self._file.flush)
+            written = 0
+            try:
+                # Once a line is lost all later ones are: what is there can be replayed, up to a point that is known.
+                texts = self._fitting(lines) if not (self.closed or self.lost or self.error) else []
+                if texts and self._put(texts):
+                    written = len(texts)
+            finally:
+                # An interrupt must not lose lines silently either.
+                self._number += len(lines)
+                self.written += written
+                self.lost += len(lines) - written
 
     def close(self) -> None:
         """Write what is left and the last line. Warns where lines were lost, raises the `OSError` of a failed disk."""
+        if self._finish() and self.error is not None:
+            raise self.error
+
+    def _finish(self) -> bool:
+        """Whether this call has closed it."""
         self.flush()
         with self._file_lock:
             if self.closed:
-                return
-            self._room += RESERVED
+                return False
             last = {"seq": self._number, "time": time.monotonic_ns() - self._start, "kind": "end"}
-            self._write(json.dumps({**last, "lines": self.written, "lost": self.lost}), last=True)
-            self._guarded(self._file.close if self._owned else self._file.flush)
+            if self.error is None:
+                self._put([json.dumps({**last, "lines": self.written, "lost": self.lost}) + "\n"])
+            if self._owned:
+                self._guarded(self._file.close)
             self.closed = True
-        if self.lost:
+        if self.lost or self.error is not None:
             text = f"the recording lacks {self.lost} lines: {self.error or 'it has reached its size limit'}"
-            warnings.warn(text, RecordingTruncated, stacklevel=2)
-        if self.error is not None:
-            raise self.error
+            warnings.warn(text, RecordingTruncated, stacklevel=3)
+        return True
 
     def __enter__(self) -> Recorder:
         return self
@@ -177,28 +185,40 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
-
-    def _text(self, line: Line) -> str:
-        kind, track, at, thread, action, arguments, changes, more = line
-        parts = [
-            f'{{"seq": {self._number}, "time": {at - self._start}, "thread": {_quoted(thread)}, "kind": "{kind}"',
-            f'"of": {track.label}, "action": "{action}", "args": {track.arguments(action, arguments)}',
-            f'"changes": {track.values(changes)}',
-            *(f'"{name}": {json.dumps(value)}' for name, value in more.items()),
-        ]
-        return ", ".join(parts) + "}"
-
-    def _write(self, text: str, last: bool = False) -> None:
-        size = len(text) + 1  # json.dumps leaves nothing but ASCII
-        # Once a line is lost all later ones are: what is there can be replayed, up to a point that the end names.
-        if self.error is not None or self._room < size or (self.lost and not last):
-            self.lost += 1
-        elif self._guarded(lambda: self._file.write(text + "\n")):
-            self._room -= size
-            self.written += 1
+        # What went wrong in the block matters more than what went wrong with the file, which was warned of.
+        if kind is None:
+            self.close()
         else:
-            self.lost += 1
+            self._finish()
+
+    def _fitting(self, lines: Sequence[Line | Track]) -> list[str]:
+        """The lines as text, as many as there is room for."""
+        texts = []
+        for number, line in enumerate(lines, self._number):
+            text = self._text(number, line) if isinstance(line, tuple) else line.text(number, line.time - self._start)
+            self._room -= len(text)  # nothing but ASCII
+            if self._room < 0:
+                break
+            texts.append(text)
+        return texts
+
+    def _text(self, number: int, line: Line) -> str:
+        kind, track, at, thread, action, arguments, changes, more = line
+        text = (
+            f'{{"seq": {number}, "time": {at - self._start}, "thread": {_quoted(thread)}, "kind": "{kind}", '
+            f'"of": {track.label}, "action": "{action}", "args": {track.arguments(action, arguments)}, '
+            f'"changes": {track.values(changes)}'
+        )
+        for name, value in more.items():
+            text += f', "{name}": {json.dumps(value)}'
+        return text + "}\n"
+
+    def _put(self, texts: Sequence[str]) -> bool:
+        def act() -> None:
+            self._file.write("".join(texts))
+            self._file.flush()
+
+        return self._guarded(act)
 
     def _guarded(self, act: Callable[[], object]) -> bool:
         """Whether it could be done; a stream that its owner has closed raises a ValueError."""
@@ -238,7 +258,7 @@ class Track:
     def text(self, number: int, time: int) -> str:
         """The line that announces it."""
         protocol = self.instance.protocol
-        return json.dumps(
+        described = json.dumps(
             {
                 "seq": number,
                 "time": time,
@@ -252,6 +272,7 @@ class Track:
                 "state": json.loads(self.values(self.state)),
             }
         )
+        return described + "\n"
 
 
 @lru_cache(maxsize=4096)

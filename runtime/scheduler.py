@@ -71,9 +71,9 @@ class Scheduler:
     def adopt(self, instance: P, name: str = "", *, monitors: Monitors | None = None) -> P:
         """From now on the instance's actions go through this scheduler, `cache.extend(0)`; returns the instance.
 
-        It must not be copied any more. `name`, by default that of its protocol, stands in recordings and messages; a
-        second `walk` is `walk_2`. `monitors` are evaluated after each of its steps, and now: raises `InvariantViolated`
-        where one does not hold, and `ValueError` for an instance that is adopted already.
+        A copy of it belongs to no scheduler. `name`, by default that of its protocol, stands in recordings and
+        messages; a second `walk` is `walk_2`. `monitors` are evaluated after each of its steps, and now: raises
+        `InvariantViolated` where one does not hold, and `ValueError` for an instance that is adopted already.
         """
         if RUN not in instance.__dict__:
             raise ValueError(f"{type(instance).__name__} is not initialised; it cannot be adopted")

@@ -132,6 +132,16 @@ def state_of(instance: Protocol) -> dict[str, Any]:
     return {name: instance.__dict__[name] for name in run.variables}
 
 
+def own_state(instance: Protocol) -> dict[str, Any]:
+    """What a copy of an instance gets. The steps of a scheduler stay behind: they are those of the original."""
+    everything = instance.__dict__
+    if LOCK not in everything:
+        return dict(everything)
+    run: Run = everything[RUN]
+    with held(instance):
+        return {name: everything[name] for name in (RUN, *run.instance.constants, *run.variables)}
+
+
 # -------------------------------------------------------------------------------------------------- realisation
 
 
@@ -488,4 +498,16 @@ def _at(node: ast.AST, text: str) -> ast.stmt:
     return statement
 
 
-__all__ = ["LOCK", "RUN", "GhostAttribute", "Native", "Run", "describe", "held", "initialise", "native_of", "state_of"]
+__all__ = [
+    "LOCK",
+    "RUN",
+    "GhostAttribute",
+    "Native",
+    "Run",
+    "describe",
+    "held",
+    "initialise",
+    "native_of",
+    "own_state",
+    "state_of",
+]

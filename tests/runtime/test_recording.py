@@ -231,7 +231,7 @@ def test_lines_are_written_in_batches() -> None:
     recorder.flush()
     assert len(stream.getvalue().splitlines()) == 1 + 11
     recorder.close()
-    assert recorder.written == len(stream.getvalue().splitlines()) == 1 + 11 + 1
+    assert recorder.written == len(stream.getvalue().splitlines()) - 1 == 1 + 11
 
 
 def test_each_line_at_once() -> None:
@@ -280,31 +280,80 @@ def test_the_size_is_bounded_and_the_loss_is_told(tmp_path: Path) -> None:
 
 
 class FullDisk(io.StringIO):
-    """Takes so many lines, then fails, then takes lines again."""
+    """Takes so many batches, then fails, then takes batches again."""
 
-    def __init__(self, lines: int, fails: int) -> None:
+    def __init__(self, batches: int, fails: int) -> None:
         super().__init__()
-        self.lines, self.fails = lines, fails
+        self.batches, self.fails = batches, fails
 
     def write(self, text: str) -> int:
-        self.lines -= 1
-        if -self.fails <= self.lines < 0:
+        self.batches -= 1
+        if -self.fails <= self.batches < 0:
             raise OSError(28, "No space left on device")
         return super().write(text)
 
 
 def test_a_full_disk_does_not_disturb_the_run() -> None:
-    stream = FullDisk(lines=5, fails=3)
+    stream = FullDisk(batches=5, fails=3)
     recorder, scheduler = recorded(stream, batch=1)
     cache = scheduler.adopt(Rollback(max_len=50))
     for _ in range(50):
         cache.extend()
     assert cache.length == 50
-    with pytest.warns(RecordingTruncated, match="lacks 48 lines"), pytest.raises(OSError, match="No space left"):
+    # The first batch after the header holds the instance and a step.
+    with pytest.warns(RecordingTruncated, match="lacks 46 lines"), pytest.raises(OSError, match="No space left"):
         recorder.close()
     # The beginning without a hole, although the disk had room again; no last line says that nothing is missing.
-    assert [line["changes"]["length"] for line in map(json.loads, stream.getvalue().splitlines()[2:])] == [1, 2, 3]
-    assert recorder.lost == 48
+    assert [line["changes"]["length"] for line in map(json.loads, stream.getvalue().splitlines()[2:])] == [1, 2, 3, 4]
+    assert recorder.lost == 46
+    recorder.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_disk_that_is_full_from_the_start() -> None:
+    recorder = Recorder("/dev/full", batch=2)
+    cache = Scheduler(recorder=recorder).adopt(Rollback(max_len=5))
+    for _ in range(5):
+        cache.extend()
+    assert recorder.written == 0
+    with pytest.warns(RecordingTruncated, match="lacks 6 lines"), pytest.raises(OSError, match="No space left"):
+        recorder.close()
+    assert recorder._file.closed
+
+
+def test_what_fails_in_the_block_comes_first() -> None:
+    stream = FullDisk(batches=1, fails=9)
+
+    def run() -> None:
+        with Recorder(stream) as recorder:
+            Scheduler(recorder=recorder).adopt(Rollback()).extend()
+            raise KeyError("the run fails")
+
+    with pytest.warns(RecordingTruncated, match="lacks 2 lines"), pytest.raises(KeyError, match="the run fails"):
+        run()
+
+
+def test_an_interrupt_while_writing_loses_nothing_silently() -> None:
+    class Interrupted(io.StringIO):
+        interrupts = True
+
+        def write(self, text: str) -> int:
+            if '"step"' in text and self.interrupts:
+                self.interrupts = False
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    stream = Interrupted()
+    recorder, scheduler = recorded(stream, batch=1)
+    cache = scheduler.adopt(Rollback())
+    recorder.flush()
+    with pytest.raises(KeyboardInterrupt):
+        cache.extend()
+    cache.extend()
+    with pytest.warns(RecordingTruncated, match="lacks 2 lines"):
+        recorder.close()
+    assert cache.length == 2
+    assert lines_of(stream.getvalue())[-1]["lost"] == 2
 
 
 def test_steps_after_closing_are_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import threading
 from typing import Annotated, Any
@@ -120,6 +121,17 @@ def test_a_step_looks_like_the_action(adopted: Any) -> None:
     assert cache.rollback.__name__ == "rollback"
     assert cache.rollback.__doc__ == Rollback.rollback.__doc__
     assert list(inspect.signature(cache.rollback).parameters) == ["k"]
+
+
+def test_a_copy_belongs_to_no_scheduler(adopted: Any) -> None:
+    cache = adopted(Rollback(max_len=2))
+    cache.extend()
+    for again in (copy.copy(cache), copy.copy(copy.copy(cache))):
+        again.extend()
+        with pytest.raises(GuardRefused, match="room_left"):
+            again.extend()
+        assert (cache.length, again.length) == (1, 2)
+        assert Scheduler().adopt(again) is again
 
 
 def test_what_a_step_raises_leaves_the_state_as_before(adopted: Any) -> None:
