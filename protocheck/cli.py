@@ -2,7 +2,7 @@
 
 Exit codes: 0 everything held and every mutant is accounted for, 1 a violation or an unaccounted mutant, 2 wrong use or
 a protocol that does not compile, 3 a tool failed or engines disagree, 4 inconclusive, 70 a bug of ours, 130
-interrupted.
+interrupted, 128 and the number of any other signal that ended it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .toolchain.errors import UserError
 from .toolchain.tlc.errors import ToolError
 from .transpiler.diagnostics import CompileError
 
-EXIT_USAGE, EXIT_TOOL, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_PIPE = 2, 3, 70, 130, 143, 141
+EXIT_USAGE, EXIT_TOOL, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PIPE, EXIT_SIGNAL = 2, 3, 70, 130, 141, 128
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -71,9 +71,21 @@ cli.add_command(completion)
 class _Terminated(BaseException):
     """The process was asked to end; unwinds like an interrupt, so that nothing started is left behind."""
 
+    def __init__(self, number: int) -> None:
+        self.number = number
 
-def _terminate(_: int, __: FrameType | None) -> None:
-    raise _Terminated
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    raise _Terminated(number)
+
+
+def _end_cleanly_on(name: str) -> None:
+    """Unwind at a signal; one that is ignored (by `nohup`, say) stays ignored, one the system lacks is none."""
+    number = getattr(signal, name, None)
+    if number is None or signal.getsignal(number) is signal.SIG_IGN:
+        return
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(number, _terminate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -82,8 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # A terminal that cannot show a character gets a question mark, never a failed run.
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    with contextlib.suppress(ValueError):  # not the main thread
-        signal.signal(signal.SIGTERM, _terminate)
+    _end_cleanly_on("SIGTERM")
+    _end_cleanly_on("SIGHUP")  # the terminal was closed
     sys.exit(_exit_code(list(arguments) if arguments is not None else None))
 
 
@@ -107,9 +119,10 @@ def _exit_code(arguments: list[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
-    except _Terminated:
-        click.echo("terminated", err=True)
-        return EXIT_TERMINATED
+    except _Terminated as ended:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            click.echo("terminated", err=True)
+        return EXIT_SIGNAL + ended.number
     except (BrokenPipeError, _OutputClosed):
         # Whoever read our output has seen enough; the flush at exit must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

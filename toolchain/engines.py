@@ -35,7 +35,7 @@ def select_engines(choice: str) -> Selection:
             try:
                 return Selection((_explorer(), _tlc()))
             except ToolError as error:
-                problem = str(error).splitlines()[0]
+                problem = f"{str(error).splitlines()[0]} `protocheck toolchain doctor` says more."
                 return Selection((_explorer(),), f"the explorer alone; TLC is not there to confirm: {problem}")
         case _:
             raise UserError(f"there is no engine {choice}{nearest(choice, CHOICES)}")

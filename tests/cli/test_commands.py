@@ -81,7 +81,7 @@ def test_without_tlc_the_explorer_answers_alone_and_says_so(run: Run, monkeypatc
     monkeypatch.setattr(engines, "_tlc", missing)
     ran = run("run", "rollback")
     assert ran.code == 0
-    assert "note: the explorer alone; TLC is not there to confirm: No TLC was found." in ran.out
+    assert "TLC is not there to confirm: No TLC was found. `protocheck toolchain doctor` says more." in ran.out
     ran = run("run", "rollback", "--engine", "tlc")
     assert ran.code == 3
     assert ran.err == "error: No TLC was found.\nInstall it.\n"

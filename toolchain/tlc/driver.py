@@ -222,7 +222,7 @@ def _why_ended(finished: Finished, job: TlcJob) -> str:
         case "itself" | "enough":
             return ""
         case "timeout":
-            return f"TLC was ended after its {job.timeout:g} s."
+            return f"TLC was ended after its {job.timeout:.3g} s."
         case "cancelled":
             return "TLC was ended because the whole check was."
         case "disk":
