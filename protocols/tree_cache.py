@@ -139,8 +139,8 @@ class TreeCache(
         return all(self.reading[reader] == 0 for reader in self.readers)
 
     @helper
-    def needed_above(self, row: int) -> int:
-        """The rows from here downwards are in no window of a forward that starts behind `row`."""
+    def last_unseen(self, row: int) -> int:
+        """The last row that no token behind `row` sees; 0 where all are seen."""
         return max(0, row - self.window)
 
     @abstraction
@@ -188,13 +188,13 @@ class TreeCache(
     @invariant
     def window_is_whole(self) -> bool:
         """Every committed row that the next token sees is there."""
-        return self.low <= self.needed_above(self.committed)
+        return self.low <= self.last_unseen(self.committed)
 
     @invariant
     def reads_are_whole(self) -> bool:
         """Every row that a forward in flight sees is there."""
         return all(
-            self.low <= self.needed_above(self.reading[reader]) for reader in self.readers if self.reading[reader] != 0
+            self.low <= self.last_unseen(self.reading[reader]) for reader in self.readers if self.reading[reader] != 0
         )
 
     @transition_invariant

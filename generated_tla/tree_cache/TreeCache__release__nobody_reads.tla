@@ -67,9 +67,9 @@ LastKept ==
 IsQuiet ==
     \A reader \in Readers : reading[reader] = 0
 
-\* The rows from here downwards are in no window of a forward that starts behind `row`.
+\* The last row that no token behind `row` sees; 0 where all are seen.
 \* tree_cache.py:142
-NeededAbove(row) ==
+LastUnseen(row) ==
     Max(0, row - Window)
 
 \* tree_cache.py:147
@@ -245,12 +245,12 @@ NoGhostReads ==
 \* Every committed row that the next token sees is there.
 \* tree_cache.py:189
 WindowIsWhole ==
-    low <= NeededAbove(committed)
+    low <= LastUnseen(committed)
 
 \* Every row that a forward in flight sees is there.
 \* tree_cache.py:194
 ReadsAreWhole ==
-    \A reader \in Readers : reading[reader] # 0 => low <= NeededAbove(reading[reader])
+    \A reader \in Readers : reading[reader] # 0 => low <= LastUnseen(reading[reader])
 
 \* No row moves or vanishes under a reader: in its place it stays what it is, or becomes certain.
 \* tree_cache.py:201

@@ -12,7 +12,10 @@ from typing import Any
 from protocheck import Protocol
 from protocheck.protocols.acceptance import Acceptance
 from protocheck.protocols.dispatch import Dispatch
+from protocheck.protocols.hand_off import HandOff
 from protocheck.protocols.rollback import Rollback
+from protocheck.protocols.tree_cache import TreeCache
+from protocheck.protocols.walk import Walk
 from protocheck.transpiler import ir
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.mutation import drop_guard
@@ -37,7 +40,7 @@ def _classes(module: str, *names: str) -> tuple[type[Protocol], ...]:
     return tuple(getattr(example(module), name) for name in names)
 
 
-PROTOCOLS: tuple[type[Protocol], ...] = (Rollback, Dispatch, Acceptance)
+PROTOCOLS: tuple[type[Protocol], ...] = (Rollback, Dispatch, Acceptance, TreeCache, HandOff, Walk)
 
 EXAMPLES: tuple[type[Protocol], ...] = (
     *_classes("two_phase_commit", "TwoPhaseCommit"),
@@ -50,6 +53,9 @@ BOUNDS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "Rollback": ({"max_len": 2}, {"max_len": 4}, {"max_len": 5}),
     "Dispatch": ({},),
     "Acceptance": ({"max_trace": 2, "max_draft": 1}, {"max_trace": 2, "max_draft": 2}),
+    "TreeCache": ({"max_rows": 2, "max_nodes": 2, "window": 1}, {"max_rows": 3, "max_nodes": 2, "window": 1}),
+    "HandOff": ({},),
+    "Walk": ({"max_output": 2, "max_nodes": 1}, {"max_output": 2}),
     "TwoPhaseCommit": ({"managers": frozenset({"rm1", "rm2"})}, {}),
     "Peterson": ({},),
     "BoundedBuffer": ({"capacity": 1, "items": 2}, {}, {"capacity": 3, "items": 5}),

@@ -9,13 +9,16 @@ import pytest
 from protocheck import Protocol
 from protocheck.protocols.acceptance import Acceptance
 from protocheck.protocols.dispatch import Dispatch
+from protocheck.protocols.hand_off import HandOff
 from protocheck.protocols.rollback import Rollback
+from protocheck.protocols.tree_cache import TreeCache
+from protocheck.protocols.walk import Walk
 from protocheck.transpiler import ircheck
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.mutation import drop_guard
 from protocheck.transpiler.pretty import pretty
 
-PROTOCOLS = [Rollback, Dispatch, Acceptance]
+PROTOCOLS = [Rollback, Dispatch, Acceptance, TreeCache, HandOff, Walk]
 
 
 @pytest.mark.parametrize("cls", PROTOCOLS, ids=lambda cls: cls.__name__)
