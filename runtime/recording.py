@@ -45,14 +45,14 @@ class RecordingTruncated(UserWarning):
 class Recorder:
     """Writes what the instances of one or several schedulers do to a file; thread-safe.
 
-        Use it in a `with` statement, or close it: what was not written by then is lost, and the last line is missing.
+    Use it in a `with` statement, or close it: what was not written by then is lost, and the last line is missing.
 
-        `target` is a path, which is created or overwritten, or a text stream, which stays open. `max_bytes` limits the
-        file; `batch` is the number of lines written at a time (1 writes each line at once, so that a killed process loses
-    `refusals` steps steps that guards refused are recorded too, except the attempts of a thread that waits.
+    `target` is a path, which is created or overwritten, or a text stream, which stays open. `max_bytes` limits the
+    file; `batch` is the number of lines written at a time (1 writes each line at once, so that a killed process loses
+    none); with `refusals` steps that guards refused are recorded too, except the attempts of a thread that waits.
 
-        `written` and `lost` count lines, the last one apart. A failing disk does not disturb the run: `close` warns of it
-        and raises the `OSError`.
+    `written` and `lost` count lines, the last one apart. A failing disk does not disturb the run: `close` warns of it
+    and raises the `OSError`.
     """
 
     def __init__(
