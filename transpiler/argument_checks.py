@@ -61,5 +61,9 @@ def _recognised(value: str, domain: Domain, names: dict[str, Any]) -> str:
         case domains.OptionalDomain(item):
             inner = _recognised(value, item, names)
             return f"{value} is None or {inner}" if inner else ""
+        case domains.SequenceDomain(domains.IntDomain(low, high), shortest, longest):
+            # The tokens of a block, say: in a few calls, whatever their number.
+            numbers = f"set(map(type, {value})) == {{int}} and {low} <= min({value}) and max({value}) <= {high}"
+            return f"type({value}) is tuple and {shortest} <= len({value}) <= {longest} and (not {value} or {numbers})"
         case _:
             return ""

@@ -43,11 +43,14 @@ DOMAINS: tuple[Domain, ...] = (
     domains.SetDomain(NAMES),
     domains.TupleDomain((NUMBERS, NAMES)),
     domains.SequenceDomain(NUMBERS, 1, 2),
+    domains.SequenceDomain(NUMBERS, 0, 2),
+    domains.SequenceDomain(NAMES, 0, 1),
     domains.FunctionDomain(domains.BoolDomain(), NUMBERS),
 )
 FOREIGN: tuple[Any, ...] = (
     *(None, True, False, -2, -1, 0, 1, 2, 3, 1.0, 10**30, "red", "t1", "t2", "", Text("red"), b"red"),
     *(Colour.RED, Size.SMALL, Size.LARGE, (), (1,), [1], frozenset(), {1}, {}, object(), int),
+    *((True,), (1.0,), (Size.SMALL,), (3,), (-2, 0), (1, "red"), (1, None), (0, 1, 2), ("red",), ("red", "t1")),
 )
 
 
