@@ -65,8 +65,9 @@ class TreeKVCache(Cache):
         self.attended: torch.Tensor | None = None
         # Steps of the protocol and what they do to the rows are one thing to everybody else.
         self.lock = threading.RLock()
-        # Rows that each layer is to write in the forward now running; None while there is none.
+        # Rows that each layer is to write in the forward now running; None while there is none. And who has written.
         self._writing: int | None = None
+        self._updated: set[int] = set()
         window = layers.window
         expected = steps.max_rows if window is None else window - 1
         if steps.window != expected:
@@ -205,15 +206,17 @@ class TreeKVCache(Cache):
             for layer in self.rows:
                 layer.labels = labels
         self._writing = rows
+        self._updated.clear()
         try:
             yield
             if self.provenance is not None:
                 for layer in self.rows:
                     self.provenance.end(layer.index, layer.held_labels())
-            if self.lengths() != (before[0] + rows,) * len(self.rows):
+            missing = [layer.index for layer in self.rows if layer.index not in self._updated]
+            if missing:
                 raise RuntimeError(
-                    f"a forward of {rows} tokens took the layers from {before[0]} rows to {self.lengths()}: the model "
-                    "does not use its cache as its configuration says"
+                    f"a forward has written no rows for the layers {missing}: the model does not use its cache as its "
+                    "configuration says"
                 )
         except BaseException:
             for layer in self.rows:
@@ -232,6 +235,7 @@ class TreeKVCache(Cache):
             )
 
     def _after(self, layer: TreeLayer, rows: int) -> None:
+        self._updated.add(layer.index)
         if self.provenance is not None:
             self.provenance.check(layer.index, layer.window, layer.low, layer.held_labels())
         if self.after_update is not None:

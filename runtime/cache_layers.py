@@ -89,10 +89,11 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # of its __i
             store[:, :, end : end + rows] = part
         self.written += rows
         self._show()
-        self._after(self, rows)
+        # What the attention is going to read, whatever happens to this layer meanwhile.
         keys, values = self.keys, self.values
         assert keys is not None
         assert values is not None
+        self._after(self, rows)
         return keys, values
 
     def get_mask_sizes(self, query: int | torch.Tensor) -> tuple[int, int]:
