@@ -90,6 +90,23 @@ def test_a_campaign_at_a_terminal(golden: Golden) -> None:
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == drawn(blocks, colour=False)
 
 
+@pytest.mark.parametrize("width", [72, 60, 50, 30])
+def test_a_narrow_terminal_loses_no_word(width: int) -> None:
+    """Places go first; what is folded then can still be put together again."""
+    columns = (Column("dropped guard"), Column("mutant"), Column("by"), Column("trace"), Column(""))
+    cells = ("rollback.no_reader_above", "killed", "no_ghost_reads_at_all", "1234", "some/where/rollback.py:43")
+    lines = drawn([Table(columns, (row(*cells),))], colour=False, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    body = lines[next(index for index, text in enumerate(lines) if "──" in text) + 1 :]
+    starts = [found.start() for found in re.finditer(r"\S+", body[0])]
+    pieces = [
+        [text[start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True)] for text in body
+    ]
+    assert ["".join(parts) for parts in zip(*pieces, strict=True)] == list(cells[:4])
+    if width >= 60:
+        assert all(cell in body[0] for cell in cells[:2])
+
+
 def _without_places(block: Block) -> Block:
     if not isinstance(block, Table):
         return block
