@@ -8,6 +8,7 @@ interrupted, 128 and the number of any other signal that ended it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -26,6 +27,13 @@ from .toolchain.tlc.errors import ToolError
 from .transpiler.diagnostics import CompileError
 
 EXIT_USAGE, EXIT_TOOL, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PIPE, EXIT_SIGNAL = 2, 3, 70, 130, 141, 128
+
+_OF_THE_SYSTEM = frozenset(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EFBIG", "EMFILE", "ENFILE", "EAGAIN", "EACCES", "EPERM")
+    if hasattr(errno, name)
+)
+"""A full disk, too many files or processes: neither the user's mistake nor a bug of ours."""
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -90,6 +98,9 @@ def _end_cleanly_on(name: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: runs a command and exits with its code; no user sees a traceback for his own mistake."""
+    # Python has no stream where the caller has closed it (`>&-`).
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # it is open to the end
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets a question mark, never a failed run.
         with contextlib.suppress(AttributeError, ValueError):
@@ -124,11 +135,22 @@ def _exit_code(arguments: list[str] | None) -> int:
             click.echo("terminated", err=True)
         return EXIT_SIGNAL + ended.number
     except (BrokenPipeError, _OutputClosed):
-        # Whoever read our output has seen enough; the flush at exit must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough.
+        _drop_output()
         return EXIT_PIPE
+    except OSError as error:
+        if error.errno not in _OF_THE_SYSTEM:
+            return _internal(error)
+        _drop_output()
+        return _fail(f"the system refused: {error}", EXIT_TOOL)
     except Exception as error:
         return _internal(error)
+
+
+def _drop_output() -> None:
+    """What is still to be written goes nowhere, so that the flush at exit does not complain a second time."""
+    with contextlib.suppress(OSError, ValueError):  # a stand-in for the stream has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> int:
