@@ -14,9 +14,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..transpiler import ir
+from ..transpiler.abstract_view import AbstractView
 from ..transpiler.instance import Instance, instantiate
 from ..transpiler.interpreter import Taken, holds, initial_states
 from ..transpiler.mutation import drop_guard
+from ..transpiler.reference import reachable_states
 from .counterexample import place
 from .errors import UserError, nearest
 from .report import Behaviour, Mutant, MutantStatus, Report, Verdict, checkable, kind_of, span_of
@@ -298,7 +300,7 @@ def _coverage_warnings(protocol: ir.Protocol, baseline: Verdict) -> tuple[str, .
 
 
 def _vacuous(runner: _Runner, instance: Instance, requested: Sequence[str]) -> tuple[str, ...]:
-    """Liveness that says nothing here: what should lead to it never occurs, or it is true from the start."""
+    """What holds and says nothing: liveness of what never occurs, or of what is true at first; a still abstraction."""
     protocol, warnings = instance.protocol, []
     for item in protocol.of_kind("eventually"):
         starts = [begun.state for _, begun in initial_states(instance) if isinstance(begun, Taken)]
@@ -312,7 +314,23 @@ def _vacuous(runner: _Runner, instance: Instance, requested: Sequence[str]) -> t
             if result.status == "violated" and result.violated == item.name:
                 where = place(item.span)
                 warnings.append(f"{item.name} holds vacuously: what should lead to it never occurs ({where})")
+    if ir.REFINES in requested and _stands_still(instance):
+        assert protocol.refinement is not None
+        name, where = protocol.refinement.abstract.name, place(protocol.refinement.span)
+        warnings.append(f"refines holds vacuously: nothing that happens changes anything in {name} ({where})")
     return tuple(warnings)
+
+
+def _stands_still(instance: Instance) -> bool:
+    """Whether a refining protocol looks the same in all its states, as far as a moment tells."""
+    view = AbstractView(instance)
+    for limit in (20, 2_000):
+        states = reachable_states(instance, limit)
+        if len({tuple(view.seen(state).values()) for state in states}) > 1:
+            return False
+        if len(states) < limit:
+            return True
+    return False
 
 
 def _unconfirmed(verdict: Verdict, what: str) -> tuple[str, ...]:

@@ -235,3 +235,38 @@ class Hidden(Protocol, refines=Counter):
     @transition_invariant
     def one_at_a_time(self, after: Self) -> bool:
         return after.count() <= self.count() + 1
+
+
+class StandsStill(CountsFromOne):
+    """Never does what could be seen in the counter."""
+
+    count: Annotated[int, Between(0, 3)] = 0
+    noise: bool = False
+
+    @action
+    def add(self) -> None:
+        self.noise = not self.noise
+
+
+class Halved(Protocol, refines=Counter):
+    """The counter's top is computed from a constant of its own."""
+
+    parts: int = const(2)
+
+    stride: int = const(1)
+    count: Annotated[int, Between(0, 6)] = 0
+    lamp: Lamp = Lamp.OFF
+    holder: Annotated[int, Between(0, 1)] | None = None
+
+    @action
+    def add(self) -> None:
+        guard(first=self.count == 0)
+        self.count = 1
+
+    @action
+    def rest(self) -> None:
+        pass
+
+    @abstraction
+    def top(self) -> int:
+        return 6 // self.parts

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from protocheck import CompileError, Protocol
+from protocheck.toolchain import tlc_engine
 from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.generate import render
@@ -116,10 +117,13 @@ def test_the_constants_of_what_is_refined_follow(toolchain: Toolchain) -> None:
 
 
 def test_constants_that_cannot_be() -> None:
-    """The holder of the counter fits; a room of none leaves `add` without an argument, which is no domain's fault."""
-    with pytest.raises(CompileError) as caught:
-        instantiate(compile_protocol(refining.Queue), {"room": -1})
-    assert "room" in str(caught.value)
+    protocol = compile_protocol(refining.Halved)
+    assert ExplorerEngine().check(CheckJob(instantiate(protocol))).status == "holds"
+    for parts, reason in ((-3, "Counter, which is refined, cannot have the constants"), (0, "zero")):
+        with pytest.raises(CompileError) as caught:
+            instantiate(protocol, {"parts": parts})
+        assert reason in str(caught.value)
+        assert {item.code.value for item in caught.value.diagnostics} == {"PC402"}
 
 
 def test_each_folder_of_modules_is_complete() -> None:
@@ -128,6 +132,40 @@ def test_each_folder_of_modules_is_complete() -> None:
     assert files["Counter.tla"] == render(compile_protocol(refining.Counter))["Counter.tla"]
     assert "INSTANCE Counter WITH" in files["Queue.tla"]
     assert all("PROPERTY RefinesSteps" in text for name, text in files.items() if name.endswith(".cfg"))
+
+
+@pytest.mark.parametrize("lost", ["INVARIANT RefinesDomains\n", "PROPERTY RefinesInit\n", "PROPERTY RefinesSteps\n"])
+def test_a_part_that_vanished_from_the_configuration(
+    monkeypatch: pytest.MonkeyPatch, toolchain: Toolchain, lost: str
+) -> None:
+    written = tlc_engine.config_text
+    monkeypatch.setattr(tlc_engine, "config_text", lambda config: written(config).replace(lost, ""))
+    result = TlcEngine(toolchain).check(CheckJob(instantiate(compile_protocol(refining.CountsByTwo))))
+    assert result.status == "invalid"
+    assert lost.strip() in result.reason
+
+
+def test_a_refinement_in_which_nothing_moves_is_said_to_be_vacuous() -> None:
+    report = check_protocol(compile_protocol(refining.StandsStill), engines=[ExplorerEngine()])
+    assert report.baseline.status == "holds"
+    assert [text for text in report.warnings if "refines holds vacuously" in text]
+    others = check_protocol(compile_protocol(refining.Queue), engines=[ExplorerEngine()])
+    assert others.warnings == ()
+
+
+def test_abstractions_are_checked_to_fit() -> None:
+    protocol = compile_protocol(refining.Queue)
+    refinement = protocol.refinement
+    assert refinement is not None
+    length, state = refinement.abstractions[-3].value, refinement.abstractions[-1].value
+    for wrong, reason in (
+        (refinement.abstractions[:-1], "are not those of"),
+        ((ir.Abstraction("top", length), *refinement.abstractions[1:]), "where there is none"),
+        ((*refinement.abstractions[:-1], ir.Abstraction("holder", refinement.abstractions[-2].value)), "belongs"),
+    ):
+        with pytest.raises(AssertionError, match=reason):
+            check(replace(protocol, refinement=replace(refinement, abstractions=wrong)))
+    assert state.type == compile_protocol(refining.Counter).variable("holder").type
 
 
 # --------------------------------------------------------------------------------------------- random machines
