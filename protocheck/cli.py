@@ -1,4 +1,4 @@
-"""The command line: `protocheck list`, `run`, `generate`, `trace show`, `graph`, `toolchain` and `completion`.
+"""The command line: `list`, `run`, `decode`, `generate`, `trace show`, `graph`, `toolchain` and `completion`.
 
 Exit codes: 0 everything held and every mutant is accounted for, 1 a violation or an unaccounted mutant, 2 wrong use or
 a protocol that does not compile, 3 a tool failed or engines disagree, 4 inconclusive, 70 a bug of ours, 130
@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from .commands_common import NearestGroup
+from .commands_decode import decode
 from .commands_run import run
 from .commands_show import graph, trace
 from .commands_tools import completion, generate, list_protocols, toolchain
@@ -69,6 +70,7 @@ def cli() -> None:
 
 cli.add_command(list_protocols)
 cli.add_command(run)
+cli.add_command(decode)
 cli.add_command(generate)
 cli.add_command(trace)
 cli.add_command(graph)
