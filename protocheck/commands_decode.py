@@ -39,7 +39,7 @@ GREEN, RESET = "\x1b[32m", "\x1b[0m"
 @click.option("--monitors", is_flag=True, help="Evaluate every invariant after every step.")
 @click.option("--compare", is_flag=True, help="Generate plainly as well, and fail where the tokens differ.")
 @click.pass_context
-def decode(ctx: click.Context, prompt: str, tokens: int, compare: bool, **options: Any) -> None:
+def decode(ctx: click.Context, /, prompt: str, tokens: int, compare: bool, **options: Any) -> None:
     """Continue PROMPT with a speculative decoder that executes the checked protocols.
 
     At a terminal, green is what was drafted and accepted. Ends with the tokens per forward of the target and the time
