@@ -53,6 +53,15 @@ _LAZY = {
 }
 
 
+def __getattr__(name: str) -> Any:
+    """Load the module of a public name."""
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "Aborted",
     "AssistantDrafter",
