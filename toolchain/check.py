@@ -21,7 +21,7 @@ from ..transpiler.mutation import drop_guard
 from ..transpiler.reference import reachable_states
 from .counterexample import place
 from .errors import UserError, nearest
-from .report import Behaviour, Mutant, MutantStatus, Report, Verdict, checkable, kind_of, span_of
+from .report import Behaviour, Mutant, MutantStatus, Report, Verdict, checkable, judged_late, kind_of, span_of
 from .results import Budget, CheckJob, Engine, EngineResult, Progress
 from .verdicts import checked, combine
 
@@ -286,8 +286,9 @@ def _count_changing(runner: _Runner, instance: Instance) -> int | None:
 
 
 def _coverage_warnings(protocol: ir.Protocol, baseline: Verdict) -> tuple[str, ...]:
-    """An action that never fired, in a run that saw everything."""
-    if baseline.status != "holds":
+    """An action that never fired, in a run that saw everything; it may be why a state is never reached."""
+    late = baseline.status == "violated" and judged_late(protocol, baseline.violated)
+    if baseline.status != "holds" and not late:
         return ()
     coverage = next((result.coverage for result in baseline.results if result.coverage), None)
     if coverage is None:

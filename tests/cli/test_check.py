@@ -124,6 +124,12 @@ def test_an_action_that_never_fires_is_a_warning() -> None:
     report = check(rollback(actions=(*rollback().actions, idle)))
     assert report.exit_code == 0
     assert [warning for warning in report.warnings if "idle never fires" in warning]
+    # Why a state is never reached is what one wants to know then; a run that stopped early knows nothing of it.
+    idle_again = rollback(actions=(*rollback().actions, idle))
+    report = check(with_property(idle_again, "unreachable", "reachable", FALSE))
+    assert report.exit_code == 1
+    assert [warning for warning in report.warnings if "idle never fires" in warning]
+    assert check(with_property(idle_again, "never", "invariant", FALSE)).warnings == ()
 
 
 def test_actions_nobody_counted_are_a_warning_too() -> None:
