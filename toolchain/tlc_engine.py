@@ -20,6 +20,7 @@ from typing import Literal
 
 from ..transpiler import ir
 from ..transpiler.diagnostics import CompileError
+from ..transpiler.domains import values
 from ..transpiler.instance import Instance
 from ..transpiler.interpreter import IllDefined, initial_states
 from ..transpiler.mutation import drop_guard
@@ -140,6 +141,9 @@ class _Check:
 
     def run(self) -> EngineResult:
         try:
+            if not self.protocol.of_kind("terminal") and not any(map(self.can_be_called, self.protocol.actions)):
+                # It says "no next state actions" (2115), which sounds like a broken module.
+                raise _Doubt("inconclusive", "every action has a parameter without values, and TLC refuses that")
             self.module = self.engine.module_of(self.instance)
             self.decoder = Decoder.of(self.module, {item.name: item.type for item in self.protocol.variables})
             self.actions = {self.module.names["action", action.name]: action.name for action in self.protocol.actions}
@@ -172,6 +176,10 @@ class _Check:
             coverage=self.coverage,
             reason=reason,
         )
+
+    def can_be_called(self, action: ir.Action) -> bool:
+        domains = (self.instance.parameters[action.name, parameter.name] for parameter in action.parameters)
+        return all(any(True for _ in values(domain)) for domain in domains)
 
     def selected(self, name: str) -> bool:
         return self.job.properties is None or name in self.job.properties

@@ -329,6 +329,22 @@ def test_no_initial_state_at_all_is_invalid(engine: TlcEngine, runs: Path) -> No
     assert not list(runs.iterdir())
 
 
+def test_no_action_that_could_be_called_is_nothing_for_tlc(engine: TlcEngine) -> None:
+    """TLC ends with an error about the specification; that was taken for a failure, and for a disagreement."""
+    machine = protocol("Idle", variable("x", ints(0, 1), 0), action("never", param("n", ints(1, 0)), x=1))
+    assert reference_check(instantiate(machine)).violated == "deadlock_free"
+    found = engine.check(CheckJob(instantiate(machine)))
+    assert (found.status, found.evaluated) == ("inconclusive", ())
+    assert "every action has a parameter without values" in found.reason
+    resting = protocol(
+        "Resting",
+        variable("x", ints(0, 1), 0),
+        action("never", param("n", ints(1, 0)), x=1),
+        prop("over", "terminal", eq(X, 0)),
+    )
+    assert engine.check(CheckJob(instantiate(resting))).status == "holds"
+
+
 def test_a_condition_with_several_ways_of_being_true_counts_once(engine: TlcEngine) -> None:
     ways = protocol(
         "Ways",
