@@ -21,6 +21,8 @@ Cls = TypeVar("Cls", bound=type[Protocol])
 
 def snapshot(instance: Protocol) -> FrozenDict[str, Any]:
     """The state as an immutable, hashable mapping: variable → value, ghosts left out."""
+    if not isinstance(instance, Protocol):
+        raise TypeError("snapshot takes an instance of a protocol: snapshot(Rollback())")
     with held(instance):
         return FrozenDict(state_of(instance))
 
@@ -63,7 +65,9 @@ def holds(condition: Callable[P, bool], /, *args: P.args, **kwargs: P.kwargs) ->
     A transition invariant takes the state after: `holds(before.grows_by_one, after)`. Raises `ValueError` for a
     property that depends on a ghost, which has no value at run time.
     """
-    if not isinstance(condition, MethodType) or mark_of(condition.__func__) is None:
+    mark = mark_of(condition.__func__) if isinstance(condition, MethodType) else None
+    # An action is no condition: to ask it would be to take the step.
+    if not isinstance(condition, MethodType) or mark is None or mark.kind in ("action", "init"):
         raise TypeError("holds takes a property of an instance: holds(r.no_ghost_reads)")
     try:
         with held(_owner(condition)):

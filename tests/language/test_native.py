@@ -97,6 +97,16 @@ def test_constants_are_ints_in_the_class_and_values_of_an_instance() -> None:
         Rollback(max_len="four")
 
 
+def test_a_question_about_the_wrong_thing_changes_nothing() -> None:
+    cache = Rollback()
+    for wrong in (cache.extend, Rollback.no_ghost_reads, len):
+        with pytest.raises(TypeError, match=r"holds\(r.no_ghost_reads\)"):
+            holds(wrong)  # type: ignore[arg-type]
+    assert cache.length == 0
+    with pytest.raises(TypeError, match="an instance of a protocol"):
+        snapshot(Rollback)  # type: ignore[arg-type]
+
+
 def test_questions() -> None:
     cache = Rollback()
     assert list(choices(cache.extend)) == [()]
