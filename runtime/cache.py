@@ -40,7 +40,7 @@ class LayerWindows:
         return next((window for window in self.windows if window is not None), None)
 
 
-class TreeKVCache(Cache):
+class TreeKVCache(Cache):  # type: ignore[misc]  # not typed in every version
     """Keys and values of one sequence: committed rows, and behind them the tentative rows of a draft tree.
 
     steps: the protocol instance; this cache is the only one that acts on it.
@@ -172,14 +172,18 @@ class TreeKVCache(Cache):
                 layer.cut(length)
             self._forget_aliases()
 
+    def evict(self) -> None:
+        """Drop the rows that no later token sees from the sliding layers."""
+        with self.lock:
+            self.steps.evict()
+            for layer in self.rows:
+                if layer.is_sliding:
+                    layer.drop(self.steps.low)
+
     def _evict(self) -> None:
         # Asked, since most steps leave nothing to evict, and a reader in flight puts it off.
-        if self.windows.window is None or not enabled(self.steps.evict):
-            return
-        self.steps.evict()
-        for layer in self.rows:
-            if layer.is_sliding:
-                layer.drop(self.steps.low)
+        if self.windows.window is not None and enabled(self.steps.evict):
+            self.evict()
 
     def _forget_aliases(self) -> None:
         # Gemma 3n leaves here what its last layers are to read in this forward: a view of rows that may be gone.

@@ -21,7 +21,7 @@ from transformers.cache_utils import CacheLayerMixin
 SMALLEST = 64
 
 
-class TreeLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # of its __init_subclass__
+class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every version
     """The rows of one layer. Dense and in order: row r is held at r − low.
 
     index: which layer of the model this is.
@@ -39,7 +39,9 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # of its __i
         before: Callable[[TreeLayer, int], None],
         after: Callable[[TreeLayer, int], None],
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
+        self.keys: torch.Tensor | None = None
+        self.values: torch.Tensor | None = None
         self.index = index
         self.window = window
         self.is_sliding = window is not None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from protocheck import GuardRefused, action, guard, without
 from protocheck.protocols.tree_cache import TreeCache
@@ -278,8 +279,13 @@ def test_without_its_guard_a_commit_in_mid_forward_corrupts_or_crashes() -> None
     variant = without(TreeCache, "commit.no_reader_above")
     logits, expected, _ = in_mid_forward(variant, 3, provenance=False)
     assert deviation(logits, expected) > SEEN
-    with pytest.raises(RuntimeError, match="must match the size"):
-        in_mid_forward(variant, 1, provenance=False)
+    if transformers.__version__ >= "5":
+        with pytest.raises(RuntimeError, match="must match the size"):
+            in_mid_forward(variant, 1, provenance=False)
+    else:
+        # It cuts the mask to the rows that there are.
+        logits, expected, _ = in_mid_forward(variant, 1, provenance=False)
+        assert deviation(logits, expected) > SEEN
     with pytest.raises(ProvenanceError, match="during a forward"):
         in_mid_forward(variant, 3, provenance=True)
     with pytest.raises(ProvenanceError, match="must be"):
