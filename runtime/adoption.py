@@ -102,6 +102,7 @@ class Adopted:
         """Take a step. Whatever is raised, the state is as before; `waited` is in nanoseconds."""
         state = self.instance.__dict__
         before = self._last
+        line: Line | None = None
         if self._values(state) != before:
             raise ChangedOutside(f"{self.name} was changed past its actions, before {action}: {self.instance}")
         try:
@@ -115,14 +116,19 @@ class Adopted:
                     self._demand(action, arguments, named, changes)
             if self._recorder is not None:
                 more = _NOTHING if waited is None else {"waited": waited}
-                self._record(self._line("step", action, arguments, named, changes, more))
+                line = self._line("step", action, arguments, named, changes, more)
+                self._record(line)
         except GuardRefused as refusal:
             if self._recorder is not None and self._recorder.refusals and waited is None:
                 more = {"guards": list(refusal.guards)}
                 self._record(self._line("refused", action, arguments, named, _NOTHING, more))
             raise
         except BaseException:
-            self._restore(before)
+            # An interrupt between two lines of this method: what is recorded has happened.
+            if line is None or not self._is_recorded(line):
+                self._restore(before)
+            else:
+                self._restore(after)
             raise
         self._last = after
         self._before.__dict__.update(changes)
@@ -192,7 +198,12 @@ class Adopted:
         if self._levels:
             self._levels[-1].lines.append(line)
         else:
-            self._recorder.add(line)
+            self._recorder.add([line])
+
+    def _is_recorded(self, line: Line) -> bool:
+        if self._levels:
+            return any(each is line for each in self._levels[-1].lines)
+        return self._recorder is not None and self._recorder.has(line)
 
     # --------------------------------------------------------------------------------------------------- questions
 

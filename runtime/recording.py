@@ -74,6 +74,7 @@ class Recorder:
         self.closed = False
         self._room, self._batch = max_bytes - RESERVED, batch
         self._lines: list[Line | Track] = []
+        self._flushed: list[Line | Track] = []
         self._names: set[str] = set()
         self._number = 0
         # One lock for the lines that wait, one for the file, taken in the order file, lines.
@@ -117,21 +118,25 @@ class Recorder:
 
     def add_undone(self, lines: Sequence[Line], error: BaseException) -> None:
         """Keep the lines of a block that has failed: what was taken was undone, what was refused was so in vain."""
-        for line in lines:
-            if line[0] == "violated":
-                self.add(line)
-            else:
-                self.add(("undone", *line[1:7], {**line[7], "error": f"{type(error).__name__}: {error}"}))
+        text = f"{type(error).__name__}: {error}"
+        self.add(
+            [line if line[0] == "violated" else ("undone", *line[1:7], {**line[7], "error": text}) for line in lines]
+        )
 
-    def add(self, line: Line) -> None:
-        """Keep a line; it is written when the batch is full, see `due`."""
+    def add(self, lines: Sequence[Line]) -> None:
+        """Keep lines, all of them or none; they are written when the batch is full, see `due`."""
         with self._lines_lock:
-            self._lines.append(line)
-        if self.closed:
+            self._lines.extend(lines)
+        if self.closed and lines:
             self.flush()
             warnings.warn("a step was taken after the recording was closed; it is not in it", RecordingTruncated, 3)
         if len(self._lines) >= BEHIND * self._batch:
             self.flush()
+
+    def has(self, line: Line) -> bool:
+        """Whether a line that was taken a moment ago, if at all, is there."""
+        with self._lines_lock:
+            return any(each is line for each in (*self._lines, *self._flushed))
 
     @property
     def due(self) -> bool:
@@ -144,7 +149,8 @@ class Recorder:
         """Write every line that was taken so far."""
         with self._file_lock:
             with self._lines_lock:
-                lines, self._lines = self._lines, []
+                lines = self._flushed = self._lines
+                self._lines = []
             written = 0
             try:
                 # Once a line is lost all later ones are: what is there can be replayed, up to a point that is known.

@@ -155,26 +155,36 @@ class Scheduler:
             self._levels.append(level)
             try:
                 yield
+                self._settle(level)
             except BaseException as error:
-                for adopted, state in level.saved.items():
-                    adopted.put_back(state)
-                if self._recorder is not None:
-                    self._recorder.add_undone(level.lines, error)
+                if not self._is_settled(level):
+                    for adopted, state in level.saved.items():
+                        adopted.put_back(state)
+                    if self._recorder is not None and level.lines:
+                        self._recorder.add_undone(level.lines, error)
                 raise
             finally:
-                self._levels.pop()
+                self._levels.remove(level)
                 if self._waiters:
                     self._changed.notify_all()
-            if self._levels:
-                outer = self._levels[-1]
-                for adopted, state in level.saved.items():
-                    outer.saved.setdefault(adopted, state)
-                outer.lines += level.lines
-            elif self._recorder is not None:
-                for line in level.lines:
-                    self._recorder.add(line)
         if self._recorder is not None and self._recorder.due:
             self._recorder.flush()
+
+    def _settle(self, level: Level) -> None:
+        """The innermost block has not failed: what it did belongs to the next one, or is final."""
+        if len(self._levels) > 1:
+            outer = self._levels[-2]
+            for adopted, state in level.saved.items():
+                outer.saved.setdefault(adopted, state)
+            outer.lines += level.lines
+        elif self._recorder is not None and level.lines:
+            self._recorder.add(level.lines)
+
+    def _is_settled(self, level: Level) -> bool:
+        """Whether an interrupt came only when everything was final: what is recorded has happened."""
+        if len(self._levels) > 1 or self._recorder is None or not level.lines:
+            return False
+        return self._recorder.has(level.lines[-1])
 
     # ------------------------------------------------------------------------------------------------------ waiting
 
