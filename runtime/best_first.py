@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice
+from operator import ge
 from typing import TYPE_CHECKING, Any
 
 from .tree import DraftTree
@@ -86,5 +87,5 @@ def _check(tokens: Sequence[Sequence[int]], log_probabilities: Sequence[Sequence
         if len(candidates) != len(level):
             raise ValueError(f"{len(candidates)} tokens at depth {depth}, but {len(level)} probabilities")
         # A NaN fails every comparison, and so does not pass as ordered.
-        if level and not (level[0] <= 0 and all(a >= b for a, b in pairwise(level))):
+        if level and not (level[0] <= 0 and all(map(ge, level, islice(level, 1, None)))):
             raise ValueError(f"the log-probabilities at depth {depth} are above 0 or not in descending order")

@@ -22,13 +22,13 @@ from ..protocols.hand_off import HandOff
 from ..protocols.tree_cache import TreeCache
 from ..protocols.walk import Walk
 from ..transpiler.questions import without
+from .budget import AdaptiveBudget, Budget, FixedBudget
 from .cache import protocol_for
 from .choosing import Chooser
 from .drafters.base import Drafter, TargetFacts
 from .drafters.none import NoDrafter
 from .drafting import Drafting, InlineDrafting
 from .draws import TensorDraws
-from .fixed_budget import Budget, FixedBudget
 from .generation import Prepared, check_call, streamed, takes_stop_strings
 from .monitors import invariants
 from .noise import CounterNoise
@@ -121,7 +121,8 @@ class SpeculativeDecoder:
         self.requests = 0
         self._running: Request | None = None
         self._busy = threading.Lock()
-        self._budget: Budget = FixedBudget(tree_budget)
+        # Of all its requests: what one has taught about the models holds for the next.
+        self._budget: Budget = AdaptiveBudget(tree_budget) if adaptive else FixedBudget(tree_budget)
 
     # --- Generating ----------------------------------------------------------------------------------------------
 

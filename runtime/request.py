@@ -19,11 +19,11 @@ import torch
 
 from ..protocols.walk import Walk
 from .acceptance import Step, walk
+from .budget import Budget
 from .cache import TreeKVCache
 from .choosing import Chooser, argmax_of_all
 from .drafters.base import Context, Outcome
 from .drafting import Drafting
-from .fixed_budget import Budget
 from .pruning import likeliest_path
 from .rejection import Draws, judge, proposals_of
 from .statistics import Statistics
@@ -158,6 +158,7 @@ class Request:
         remaining = self.prompt.longest - self.length
         before = self.statistics.seconds["draft"]
         with self.statistics.stage("draft"):
+            # The last token of all needs no draft, and says nothing about drafts either.
             budget = self.budget.nodes() if remaining > 1 else 0
             # A node `remaining` steps below the root would be emitted behind the end of the text.
             tree = self.drafting.next(Context(tuple(self._spoken)), budget, remaining - 1)
@@ -185,12 +186,14 @@ class Request:
         as_hoped = path == likeliest_path(tree)
         with self.statistics.stage("draft"):
             self.drafting.judged(Outcome(tokens, path, hidden), as_hoped)
-        self.budget.observe(
-            nodes=len(tree) - 1,
-            emitted=emitted,
-            draft_seconds=drafting_seconds,
-            verify_seconds=self.statistics.seconds["verify"] - verifying,
-        )
+        if remaining > 1:
+            self.budget.observe(
+                nodes=len(tree) - 1,
+                emitted=emitted,
+                draft_seconds=drafting_seconds,
+                verify_seconds=self.statistics.seconds["verify"] - verifying,
+                path=path,
+            )
 
     def _judged(self, tree: DraftTree, logits: torch.Tensor) -> Iterator[Emitted]:
         """The walk: a token is chosen, emitted, and the stopping criteria are asked, one after the other."""

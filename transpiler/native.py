@@ -38,6 +38,11 @@ from .valuetypes import FrozenDict
 RUN = "__protocheck_run__"
 LOCK = "__protocheck_lock__"
 """Where a scheduler that has adopted an instance leaves its lock, so that questions see no step half taken."""
+ASK = "__protocheck_ask__"
+"""Where a compiled action keeps its question: the same step, to be taken on a copy, that answers with the guards which
+refuse it, as (names, verdicts), where the action raises; None where the step is taken."""
+MOST_RUNS = 256
+"""Constants of one class whose shared parts are kept: a program may make instances of ever new sizes."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,9 @@ def _realise(cls: type[Protocol]) -> Native:
             init = rewriter.compile(taint, ghosts, hidden)
             init_parameters = tuple(item.arg for item in method.node.args.args[1:] if item.arg not in hidden)
         elif method.mark.kind == "action":
-            setattr(cls, method.name, rewriter.compile(taint, ghosts, ()))
+            step = rewriter.compile(taint, ghosts, ())
+            setattr(step, ASK, rewriter.compile(taint, ghosts, (), asking=True))
+            setattr(cls, method.name, step)
         else:
             setattr(cls, method.name, rewriter.compile(None, ghosts, ()))
     for name in ghosts:
@@ -187,6 +194,8 @@ def _run_of(native: Native, constants: Mapping[str, Any]) -> Run:
             for action in native.protocol.actions
         }
         check[""] = argument_check("init", [(name, instance.parameters["", name]) for name in native.init_parameters])
+        if len(native.runs) >= MOST_RUNS:
+            native.runs.pop(next(iter(native.runs)), None)
         run = native.runs[key] = Run(instance, native.variables, check)
     return run
 
@@ -232,9 +241,16 @@ class _Rewriter(ast.NodeTransformer):
             item.id for item in ast.walk(method.node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
         }
         self.reassigned = bool(parameters & stored)
+        self.asking = False
 
-    def compile(self, taint: Taint | None, ghosts: frozenset[str], hidden: Sequence[str]) -> FunctionType:
-        """The function; `taint` None for a property or helper, which keeps its ghosts (calling it needs none)."""
+    def compile(
+        self, taint: Taint | None, ghosts: frozenset[str], hidden: Sequence[str], asking: bool = False
+    ) -> FunctionType:
+        """The function; `taint` None for a property or helper, which keeps its ghosts (calling it needs none).
+
+        asking: the action's question, see ASK. A refusal is its answer, and nothing has to be put back on a copy.
+        """
+        self.asking = asking
         node = self.method.node
         kept = list(node.body) if taint is None else erase(node.body, taint, ghosts, self.namespace)
         # A copy: the tree itself is read again, for a variant or a class that inherits the method.
@@ -245,12 +261,12 @@ class _Rewriter(ast.NodeTransformer):
         body = self.rewritten(body)
         first = node
         if self.method.mark.kind in ("action", "init"):
-            body = self.protected(body)
+            body = body if asking else self.protected(body)
             body.insert(0, _at(first, f"__state = {self.self_name}.__dict__"))
             if self.method.mark.kind == "action" and len(node.args.args) > 1:
                 names = ", ".join(item.arg for item in node.args.args[1:])
                 body.insert(1, _at(first, f"__state['{RUN}'].check[{node.name!r}]({names})"))
-                if self.reassigned:
+                if self.reassigned and not asking:
                     passed = ", ".join(f"{item.arg!r}: {item.arg}" for item in node.args.args[1:])
                     body.insert(2, _at(first, f"__arguments = {{{passed}}}"))
         arguments = [ast.arg(item.arg) for item in node.args.args if item.arg not in hidden]
@@ -334,6 +350,8 @@ class _Rewriter(ast.NodeTransformer):
         kept = [(k.arg, self.visit(k.value)) for k in call.keywords if k.arg is not None and k.arg != self.dropped]
         if not kept:
             return []
+        if self.asking:
+            return self.answered(node, kept)
         # `&` evaluates every condition of the call, as the model does; each is a bool.
         test: ast.expr = kept[0][1]
         for _, condition in kept[1:]:
@@ -356,6 +374,15 @@ class _Rewriter(ast.NodeTransformer):
         )
         raising = ast.copy_location(ast.Expr(refusal), node)
         return ast.copy_location(ast.If(ast.UnaryOp(ast.Not(), test), [raising], []), node)
+
+    def answered(self, node: ast.Expr, kept: Sequence[tuple[str, ast.expr]]) -> list[ast.stmt]:
+        """A guard in a question: `__verdicts = (…)`, and where one is false, `return names, __verdicts`."""
+        verdicts = ast.Tuple([condition for _, condition in kept], ast.Load())
+        names = tuple(name for name, _ in kept)
+        return [
+            ast.copy_location(ast.Assign([ast.Name("__verdicts", ast.Store())], verdicts), node),
+            _at(node, f"if False in __verdicts:\n    return {names!r}, __verdicts"),
+        ]
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt | list[ast.stmt]:
         value = self.visit(node.value)
@@ -499,6 +526,7 @@ def _at(node: ast.AST, text: str) -> ast.stmt:
 
 
 __all__ = [
+    "ASK",
     "LOCK",
     "RUN",
     "GhostAttribute",

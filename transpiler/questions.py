@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import operator
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import MethodType
@@ -11,8 +12,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from .domains import values
 from .language import Protocol, mark_of
-from .native import RUN, Run, held, native_of, state_of
-from .refusals import ArgumentRefused, GuardRefused
+from .native import ASK, LOCK, RUN, Run, held, native_of, state_of
+from .refusals import ArgumentRefused
 from .valuetypes import FrozenDict
 
 P = ParamSpec("P")
@@ -30,10 +31,9 @@ def snapshot(instance: Protocol) -> FrozenDict[str, Any]:
 def enabled(action: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> bool:
     """Whether a step, `enabled(r.rollback, 2)`, would be taken now. An argument outside its domain is not."""
     try:
-        _try_out(action, args, kwargs)
-    except (GuardRefused, ArgumentRefused):
+        return _try_out(action, args, kwargs) is None
+    except ArgumentRefused:
         return False
-    return True
 
 
 def refused_by(action: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> tuple[str, ...]:
@@ -41,11 +41,8 @@ def refused_by(action: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
 
     Raises `ArgumentRefused` for an argument outside its domain.
     """
-    try:
-        _try_out(action, args, kwargs)
-    except GuardRefused as refusal:
-        return refusal.guards
-    return ()
+    refusal = _try_out(action, args, kwargs)
+    return () if refusal is None else tuple(itertools.compress(refusal[0], map(operator.not_, refusal[1])))
 
 
 def choices(action: Callable[..., object], /) -> Iterator[tuple[Any, ...]]:
@@ -112,11 +109,18 @@ def _owner(method: MethodType) -> Protocol:
     return method.__self__
 
 
-def _try_out(action: Callable[..., object], args: Any, kwargs: Any) -> None:
-    """Take the step on a copy; values are immutable, so that a shallow copy shares nothing that could change."""
+def _try_out(action: Callable[..., object], args: Any, kwargs: Any) -> tuple[tuple[str, ...], tuple[bool, ...]] | None:
+    """Take the step on a copy; the guards of the call that refuses it, and whether each holds. None: it is taken.
+
+    Values are immutable, so that a shallow copy shares nothing that could change.
+    """
     bound = _bound_action(action)
     owner = _owner(bound)
     copy = object.__new__(type(owner))
-    with held(owner):
+    if LOCK in owner.__dict__:
+        with held(owner):
+            copy.__dict__.update(owner.__dict__)
+    else:
         copy.__dict__.update(owner.__dict__)
-    bound.__func__(copy, *args, **kwargs)
+    ask: Callable[..., tuple[tuple[str, ...], tuple[bool, ...]] | None] = getattr(bound.__func__, ASK)
+    return ask(copy, *args, **kwargs)

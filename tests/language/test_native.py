@@ -36,6 +36,7 @@ from protocheck import (
 )
 from protocheck.protocols.acceptance import Acceptance
 from protocheck.protocols.rollback import Rollback
+from protocheck.transpiler.native import MOST_RUNS, native_of
 
 
 def test_steps_and_refusals() -> None:
@@ -126,6 +127,82 @@ def test_questions() -> None:
         enabled(cache.no_ghost_reads)
     with pytest.raises(TypeError, match="takes a property"):
         holds(len, ())  # type: ignore[arg-type]
+
+
+class Late(Protocol):
+    """Guards one after the other and under a condition, parameters that get other values, an obligation."""
+
+    size: Annotated[int, Between(0, 9)] = 0
+    function: dict[Annotated[int, Between(0, 1)], bool] = {i: False for i in range(2)}
+
+    @action
+    def grow(self, by: Annotated[int, Between(0, 9)]) -> None:
+        guard(small=by < 6, even=by % 2 == 0)
+        by = by + 1
+        guard(fits=self.size + by < 4)
+        self.size = by
+        self.function[0] = True
+
+    @action
+    def demand(self, at: Annotated[int, Between(0, 3)]) -> None:
+        guard(not_three=at != 3)
+        assert at < 2, "too far"
+        self.function[at] = True
+
+    @action
+    def maybe(self, yes: bool) -> None:
+        if yes:
+            guard(grown=self.size > 0)
+        self.size = 1
+
+
+def test_a_question_takes_the_whole_step_and_changes_nothing() -> None:
+    late = Late()
+    before = snapshot(late)
+    answers = {by: refused_by(late.grow, by) for by in range(10)}
+    assert answers[0] == answers[2] == ()
+    assert answers[4] == ("fits",), "only the first guard call with a false condition answers"
+    assert answers[3] == answers[5] == ("even",)
+    assert answers[6] == ("small",)
+    assert answers[7] == ("small", "even")
+    for by, names in answers.items():
+        assert enabled(late.grow, by) == (names == ())
+        if names:
+            with pytest.raises(GuardRefused) as refusal:
+                late.grow(by)
+            assert refusal.value.guards == names
+            assert refusal.value.arguments == {"by": by}
+        assert snapshot(late) == before
+    assert not enabled(late.grow, 10)
+    with pytest.raises(ArgumentRefused):
+        refused_by(late.grow, by=10)
+    assert refused_by(late.maybe, True) == ("grown",)
+    assert enabled(late.maybe, yes=False)
+
+
+def test_a_question_raises_what_the_step_would_raise() -> None:
+    late = Late()
+    assert refused_by(late.demand, 3) == ("not_three",)
+    assert enabled(late.demand, 1)
+    for ask in (enabled, refused_by):
+        with pytest.raises(AssertionError, match="too far"):
+            ask(late.demand, 2)
+    assert snapshot(late) == snapshot(Late())
+
+
+def test_a_question_to_a_variant_leaves_out_its_guard() -> None:
+    variant = without(Late, "grow.fits")()
+    assert enabled(variant.grow, 4)
+    assert refused_by(without(Late, "grow.small")().grow, 7) == ("even",)
+
+
+def test_constants_that_are_no_longer_used_are_forgotten() -> None:
+    first = Rollback(max_len=5000)
+    for length in range(5001, 5001 + 2 * MOST_RUNS):
+        Rollback(max_len=length)
+    assert len(native_of(Rollback).runs) <= MOST_RUNS
+    first.extend()
+    assert first.length == 1
 
 
 def test_a_variant_has_lost_exactly_one_guard() -> None:
