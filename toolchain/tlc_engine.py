@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..transpiler import ir
-from ..transpiler.diagnostics import CompileError
 from ..transpiler.domains import values
 from ..transpiler.instance import Instance
 from ..transpiler.interpreter import IllDefined, initial_states
@@ -92,7 +91,11 @@ class TlcEngine:
         return self._toolchain.jar.version.short if self._toolchain.jar.version else "unknown"
 
     def check(self, job: CheckJob) -> EngineResult:
-        """The answer about one instance. Raises `ToolError` where Java or TLC cannot be used."""
+        """The answer about one instance.
+
+        Raises `ToolError` where Java or TLC cannot be used, `CompileError` where a name cannot stand in TLA+ beside the
+        modules that the protocol needs there, which is for the user to mend.
+        """
         return _Check(self, job, self._prepared(job)).run()
 
     def module_of(self, instance: Instance) -> Module:
@@ -156,8 +159,6 @@ class _Check:
             return self.result("violated", missing) if missing is not None else self.result("holds")
         except _Doubt as doubt:
             return self.result(doubt.status, reason=doubt.reason)
-        except CompileError as error:
-            return self.result("invalid", reason=str(error))
 
     def result(
         self, status: Status, violated: str | None = None, trace: Trace | None = None, reason: str = ""

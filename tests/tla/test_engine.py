@@ -16,6 +16,7 @@ from protocheck.toolchain.tlc.driver import TlcJob, TlcRun, Toolchain, run_tlc
 from protocheck.toolchain.tlc_engine import TlcEngine
 from protocheck.toolchain.tlc_graph import tlc_state_graph
 from protocheck.transpiler import ir
+from protocheck.transpiler.diagnostics import CompileError
 from protocheck.transpiler.instance import Instance, instantiate
 from protocheck.transpiler.interpreter import IllDefined, initial_states, steps
 from protocheck.transpiler.mutation import drop_guard
@@ -343,6 +344,13 @@ def test_no_action_that_could_be_called_is_nothing_for_tlc(engine: TlcEngine) ->
         prop("over", "terminal", eq(X, 0)),
     )
     assert engine.check(CheckJob(instantiate(resting))).status == "holds"
+
+
+def test_a_name_that_a_module_of_tla_has_is_the_users_to_mend(engine: TlcEngine) -> None:
+    """It was a verdict `invalid`, with the diagnostic in a cell of the table."""
+    machine = protocol("Named", variable("x", ints(0, 1), 0), action("a", x=1), prop("Nat", "invariant", eq(X, 0)))
+    with pytest.raises(CompileError, match="becomes Nat, an operator of the standard module Integers"):
+        engine.check(CheckJob(instantiate(machine)))
 
 
 def test_a_condition_with_several_ways_of_being_true_counts_once(engine: TlcEngine) -> None:
