@@ -266,6 +266,8 @@ def main() -> None:
             text = f"{title}: transitions takes {middle:.1f} times a scheduled step (at least {LEAST:.0f})"
             bounds.append((text, middle >= LEAST))
         print()
+    if with_transitions() is None:
+        print("transitions is not installed, and was not measured\n")
     for text, kept in bounds:
         print(f"{'ok  ' if kept else 'MISS'} {text}")
     if options.require and not all(kept for _, kept in bounds):
