@@ -29,7 +29,7 @@ from .drafters.base import Drafter, TargetFacts
 from .drafters.none import NoDrafter
 from .drafting import Drafting, InlineDrafting
 from .draws import TensorDraws
-from .generation import Prepared, check_call, streamed, takes_stop_strings
+from .generation import Prepared, check_call, takes_stop_strings
 from .monitors import invariants
 from .noise import CounterNoise
 from .recording import Recorder
@@ -136,8 +136,13 @@ class SpeculativeDecoder:
         beams, an empty prompt, or one that is longer than the model's positions.
         """
         arguments = self._checked(input_ids, arguments)
+        # The library gives it the prompt, and then keeps it from loops that are not its own.
         streamer = arguments.get("streamer")
-        return self.model.generate(**arguments, custom_generate=streamed(self, streamer))
+
+        def loop(model: Any, input_ids: torch.Tensor, **prepared: Any) -> Any:
+            return self.decode(model, input_ids, streamer, prepared)
+
+        return self.model.generate(**arguments, custom_generate=loop)
 
     def stream(self, input_ids: torch.Tensor | None = None, **arguments: Any) -> Iterator[Emitted]:
         """The tokens of `generate` one by one, each as soon as it is certain, and where it came from.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import GenerationConfig, StoppingCriteriaList, StopStringCriteria
@@ -17,9 +17,6 @@ from transformers.generation import GenerateDecoderOnlyOutput
 from .cache import TreeKVCache
 from .choosing import Chooser
 from .target import text_config
-
-if TYPE_CHECKING:
-    from .decoder import SpeculativeDecoder
 
 MODES = ("greedy_search", "sample")
 
@@ -105,15 +102,6 @@ class Prepared:
             logits=None if chooser.logits is None else tuple(chooser.logits),
             past_key_values=self._kept[0] if self._kept else None,
         )
-
-
-def streamed(decoder: SpeculativeDecoder, streamer: Any) -> Callable[..., Any]:
-    """The decoder as a loop for `custom_generate` that feeds a streamer."""
-
-    def loop(model: Any, input_ids: torch.Tensor, **prepared: Any) -> Any:
-        return decoder.decode(model, input_ids, streamer, prepared)
-
-    return loop
 
 
 def check_call(model: Any, longest: int | None, arguments: Mapping[str, Any]) -> None:
