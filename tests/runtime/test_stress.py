@@ -179,6 +179,6 @@ def test_threads(cls: type[Protocol]) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("cls", EVERY, ids=by_name)
-@pytest.mark.parametrize("seed", range(100, 103))
+@pytest.mark.parametrize("seed", [100])
 def test_threads_for_long(cls: type[Protocol], seed: int) -> None:
     assert stress(cls, seed, rounds=500)["step"] > 0
