@@ -40,8 +40,6 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         after: Callable[[TreeLayer, int], None],
     ) -> None:
         super().__init__()
-        self.keys: torch.Tensor | None = None
-        self.values: torch.Tensor | None = None
         self.index = index
         self.window = window
         self.is_sliding = window is not None
@@ -90,11 +88,8 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         for store, part in zip(self._stores, new, strict=True):
             store[:, :, end : end + rows] = part
         self.written += rows
-        self._show()
         # What the attention is going to read, whatever happens to this layer meanwhile.
-        keys, values = self.keys, self.values
-        assert keys is not None
-        assert values is not None
+        keys, values = self._held(0), self._held(1)
         self._after(self, rows)
         return keys, values
 
@@ -122,9 +117,26 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         """Forget everything and give the buffers back."""
         self.low = self.written = self._start = 0
         self._stores = []
-        self.keys = self.values = None
         self.labels = None
         self.is_initialized = False
+
+    @property
+    def keys(self) -> torch.Tensor | None:
+        """The held keys, [1, heads, held, size]: a view, made when it is asked for. None before the first update."""
+        return self._held(0) if self.is_initialized else None
+
+    @property
+    def values(self) -> torch.Tensor | None:
+        """The held values, in the same way."""
+        return self._held(1) if self.is_initialized else None
+
+    @keys.setter
+    def keys(self, _: None) -> None:
+        """The library's initialiser sets None."""
+
+    @values.setter
+    def values(self, _: None) -> None:
+        """The library's initialiser sets None."""
 
     # --- What the cache does -------------------------------------------------------------------------------------
 
@@ -149,7 +161,7 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
             for store in self._stores:
                 tail = store.narrow(2, first, self.written - base)
                 # Selected first, then written: a row may be needed after another has taken its place.
-                tail[:, :, : len(slots)] = tail.index_select(2, index.to(tail.device))
+                tail.narrow(2, 0, len(slots)).copy_(tail.index_select(2, index.to(tail.device)))
         self.cut(base + len(slots))
 
     def cut(self, length: int) -> None:
@@ -163,7 +175,6 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
             for store in self._stores:
                 store[:, :, self._start + length - self.low : self._start + self.held] = _poison(store)
         self.written = length
-        self._show()
 
     def drop(self, low: int) -> None:
         """Drop the rows in front of row `low`."""
@@ -178,7 +189,6 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         # A long prompt went through in one piece; from now on the window is all that is held.
         if capacity > 8 * max(self.held, SMALLEST):
             self._move(4 * max(self.held, SMALLEST))
-        self._show()
 
     def make_room(self, rows: int) -> None:
         """Make the buffers hold this many more rows: more than once in a while this allocates and copies nothing."""
@@ -199,11 +209,9 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
             moved.append(fresh)
         self._stores = moved
         self._start = 0
-        self._show()
 
-    def _show(self) -> None:
-        if self.is_initialized:
-            self.keys, self.values = (store[:, :, self._start : self._start + self.held] for store in self._stores[:2])
+    def _held(self, store: int) -> torch.Tensor:
+        return self._stores[store].narrow(2, self._start, self.held)
 
 
 def _empty(like: torch.Tensor, capacity: int) -> torch.Tensor:
