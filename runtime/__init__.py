@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from .drafters.base import Context, Drafter, Outcome, TargetFacts
     from .drafters.block import BlockDrafter
     from .drafters.prompt_lookup import PromptLookupDrafter
+    from .drafting import Aborted
     from .monitors import InvariantViolated, Monitors, invariants
     from .pruning import DraftError
     from .recording import Recorder, RecordingTruncated
-    from .request import Aborted, Emitted
+    from .request import Emitted
     from .scheduler import Scheduler
     from .target import UnsupportedModel
     from .tree import DraftTree
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # Public name → the module that has it. Sorted; a name stands in __all__ and under TYPE_CHECKING too.
 _LAZY = {
-    "Aborted": "request",
+    "Aborted": "drafting",
     "AssistantDrafter": "drafters.assistant",
     "BlockDrafter": "drafters.block",
     "ChangedOutside": "adoption",

@@ -1,4 +1,4 @@
-"""Where a request's drafts come from, under the `HandOff` protocol: here inline, in `workers` from a thread of its own."""
+"""Where a request's drafts come from, under the `HandOff` protocol: here inline, in `workers` from a thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from ..protocols.hand_off import HandOff
 from .drafters.base import Context, Drafter, Outcome, TargetFacts
 from .pruning import checked, pruned
 from .tree import DraftTree
+
+
+class Aborted(RuntimeError):
+    """The request was aborted; what had been emitted by then stands."""
 
 
 class Drafting(typing.Protocol):
@@ -33,6 +37,10 @@ class Drafting(typing.Protocol):
 
     def failed(self) -> None:
         """The target's forward has raised."""
+        ...
+
+    def abort(self) -> None:
+        """From any thread: nothing new is started, and nobody waits for a draft any more. `end` is still to come."""
         ...
 
     def end(self) -> None:
@@ -74,6 +82,9 @@ class InlineDrafting:
 
     def failed(self) -> None:
         self.hand_off.verification_failed()
+
+    def abort(self) -> None:
+        """Nothing: here nobody waits, and the request looks for itself whether it was aborted."""
 
     def end(self) -> None:
         finish(self.hand_off)

@@ -1,4 +1,4 @@
-"""Draft trees made fit for the text that they are to continue: no deeper than it can still grow, no larger than asked."""
+"""Draft trees made fit for the text that they are to continue: not deeper than it can grow, not larger than asked."""
 
 from __future__ import annotations
 

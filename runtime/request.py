@@ -23,7 +23,7 @@ from .budget import Budget
 from .cache import TreeKVCache
 from .choosing import Chooser, argmax_of_all
 from .drafters.base import Context, Outcome
-from .drafting import Drafting
+from .drafting import Aborted, Drafting
 from .pruning import likeliest_path
 from .rejection import Draws, judge, proposals_of
 from .statistics import Statistics
@@ -32,10 +32,6 @@ from .tree import DraftTree
 
 Stop = Callable[[torch.Tensor, "tuple[torch.Tensor, ...] | None"], bool]
 """(ids [1, n], the scores kept so far) → whether the last token was the last of all. Asked after every token."""
-
-
-class Aborted(RuntimeError):
-    """The request was aborted from another thread; what had been emitted by then stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +109,7 @@ class Request:
     def abort(self) -> None:
         """End the request, from any thread: the forward in flight returns, and nothing of it is emitted."""
         self._aborted.set()
+        self.drafting.abort()
 
     def run(self) -> Iterator[Emitted]:
         """The tokens one by one, each as soon as it is certain; however it ends, by `close`. Raises Aborted."""

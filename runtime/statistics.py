@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-STAGES = ("prefill", "draft", "verify", "choose", "protocol", "commit")
+STAGES = ("prefill", "draft", "verify", "choose", "commit")
 
 
 @dataclass
 class Statistics:
     """One request's figures, added up while it runs.
 
-    tokens: emitted ones. forwards: of the target, the prefill's chunks left out. drafted, accepted: nodes of draft trees
-    besides their roots, and those among them that were emitted. plain: forwards without any draft. seconds: by stage,
-    in seconds of wall time: the prompt's forward; drafting; the target's forward over a tree with its masks; logits
-    processors, draws and stopping criteria; the protocols' own steps around them; gathering, cutting and evicting rows.
-    Of a drafter that runs ahead only the time that the verifier waited for it counts as drafting.
+    tokens: emitted ones. forwards: of the target, the prefill's chunks left out. drafted, accepted: nodes of draft
+    trees besides their roots, and those among them that were emitted. plain: forwards without any draft. seconds: by
+    stage, of wall time: the prompt's forward; drafting; the target's forward over a tree with its masks; logits
+    processors, draws and stopping criteria; gathering, cutting and evicting rows. Of a drafter that runs ahead only the
+    time that the verifier waited for it counts as drafting.
     """
 
     tokens: int = 0

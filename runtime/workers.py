@@ -9,22 +9,19 @@ token: behind it the verdict will have put one more, so that the draft goes on b
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..protocols.hand_off import HandOff
 from .drafters.base import Context, Drafter, Outcome, TargetFacts
-from .drafting import draft, finish
+from .drafting import Aborted, draft, finish
 from .pruning import below, likeliest_path, pruned
 from .scheduler import Scheduler
 from .tree import DraftTree
-from .waiting import Participant
+from .waiting import Deadlock, Participant
 
 JOIN = 0.2
 """Seconds between looks at whether the drafter's thread has ended: an interrupt is not held up for longer."""
-
-
-class RequestEnded(RuntimeError):
-    """The request was ended while its verifier waited for a draft."""
 
 
 @dataclass
@@ -77,7 +74,7 @@ class ThreadedDrafting:
         self._thread = threading.Thread(target=self._work, args=(drafter,), name="protocheck drafter")
 
     def next(self, context: Context, budget: int, deepest: int) -> DraftTree:
-        """As for `Drafting`. Raises what the drafter raised, and RequestEnded after an abort."""
+        """As for `Drafting`. Raises what the drafter raised, and Aborted after an abort."""
         self._shared.budget = budget
         self._wanted.set()
         assert self._thread is not None
@@ -91,7 +88,7 @@ class ThreadedDrafting:
         """Begin to verify the waiting draft; None where it had to be dropped."""
         steps, shared = self.hand_off, self._shared
         with self.scheduler.atomically():
-            taken = self.scheduler.wait_for_any(steps.start_verification, steps.drop, steps.close)
+            taken = self._first_of(steps.start_verification, steps.drop, steps.close)
             waiting, shared.waiting = shared.waiting, None
             if taken == 0 and waiting is not None:
                 drafted_from, tree = waiting
@@ -105,7 +102,16 @@ class ThreadedDrafting:
             return None
         if shared.error is not None:
             raise shared.error
-        raise RequestEnded("the request was ended while its verifier waited for a draft")
+        raise Aborted("aborted while the verifier waited for a draft")
+
+    def _first_of(self, *steps: Callable[..., None]) -> int:
+        """Wait for the first of some steps; the last of them is `close`, which the other worker may take as well."""
+        try:
+            return self.scheduler.wait_for_any(*steps)
+        except Deadlock:
+            if self.hand_off.phase != "closed":
+                raise
+            return len(steps) - 1
 
     def judged(self, outcome: Outcome, as_hoped: bool) -> None:
         with self.scheduler.atomically():
@@ -166,7 +172,7 @@ class ThreadedDrafting:
             self._wanted.clear()
         steps = self.hand_off
         with self.scheduler.atomically():
-            if self.scheduler.wait_for_any(steps.start_draft, steps.close) == 1:
+            if self._first_of(steps.start_draft, steps.close) == 1:
                 return False
             shared = self._shared
             text = shared.hoped if steps.drafting == "guess" else shared.committed

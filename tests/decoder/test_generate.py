@@ -11,8 +11,8 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from protocheck.runtime.decoder import DecoderBusy, SpeculativeDecoder
+from protocheck.runtime.drafting import Aborted
 from protocheck.runtime.pruning import DraftError
-from protocheck.runtime.request import Aborted
 from protocheck.runtime.tree import DraftTree
 from protocheck.transpiler.refusals import GuardRefused
 
@@ -421,6 +421,35 @@ def test_an_abort_from_another_thread(model: Any, prompt: torch.Tensor, threads:
     assert threading.active_count() == 1
     assert 6 <= len(heard) < LENGTH
     assert torch.equal(ours(decoder, prompt), plain(model, prompt))
+
+
+def test_an_abort_reaches_a_verifier_that_waits_for_a_draft(model: Any, prompt: torch.Tensor) -> None:
+    """The draft in flight returns, and then nothing goes on."""
+    drafting, go_on = threading.Event(), threading.Event()
+
+    def slow(ids: tuple[int, ...], budget: int) -> DraftTree:
+        drafting.set()
+        assert go_on.wait(30)
+        return DraftTree.root_only(ids[-1])
+
+    decoder = SpeculativeDecoder(model, Drafts(slow), threads=True)
+    ended: list[BaseException] = []
+
+    def generate() -> None:
+        try:
+            ours(decoder, prompt)
+        except BaseException as error:
+            ended.append(error)
+
+    verifier = threading.Thread(target=generate)
+    verifier.start()
+    assert drafting.wait(30)
+    decoder.abort()
+    go_on.set()
+    verifier.join(30)
+    assert [type(error) for error in ended] == [Aborted]
+    assert decoder.statistics.forwards == 0
+    assert threading.active_count() == 1
 
 
 def test_one_text_at_a_time(model: Any, prompt: torch.Tensor) -> None:
