@@ -161,8 +161,11 @@ class _Claim:
 
     def superfluous(self) -> None:
         names = [item.name for item in self.abstract.constants] + [item.name for item in self.abstract.variables]
+        claimant = next(base for base in self.declarations.python.__mro__ if "__protocheck_refines__" in vars(base))
         for name, method in self.methods.items():
-            if name not in names:
+            # What a base declares for a claim of its own is a helper here.
+            inherited = method.owner.python is not claimant and issubclass(claimant, method.owner.python)
+            if name not in names and not inherited:
                 near = difflib.get_close_matches(name, names, 1)
                 self.refuse(
                     method.span,

@@ -19,7 +19,9 @@ from protocheck import (
     init,
     invariant,
     transition_invariant,
+    without,
 )
+from protocheck.protocols.acceptance import Acceptance
 
 
 class Lamp(enum.Enum):
@@ -270,3 +272,45 @@ class Halved(Protocol, refines=Counter):
     @abstraction
     def top(self) -> int:
         return 6 // self.parts
+
+
+class Deep(Queue, refines=Queue):
+    """Refines what refines something; the claim of its own takes the place of the inherited one."""
+
+    urgent: bool = False
+
+    @action
+    def hurry(self) -> None:
+        guard(some=len(self.jobs) > 0)
+        self.urgent = not self.urgent
+
+
+class Loose(Protocol, refines=without(Counter, "reset.full")):
+    """Refines a variant: what has lost a guard allows more."""
+
+    top: int = const(3)
+    stride: int = const(1)
+
+    count: Annotated[int, Between(0, top)] = 0
+    lamp: Lamp = Lamp.OFF
+    holder: Annotated[int, Between(0, 1)] | None = None
+
+    @action
+    def add(self) -> None:
+        guard(first=self.count == 0)
+        self.count = 1
+
+    @action
+    def drop(self) -> None:
+        self.count = 0
+
+
+class Tight(Loose, refines=Counter):
+    """The same, and the guard is there."""
+
+
+class SameTarget(Acceptance, refines=Acceptance):
+    """Interchangeable members on both sides, and initial values that are chosen; smaller than usual."""
+
+    max_trace: int = const(2)
+    max_draft: int = const(1)
