@@ -142,25 +142,24 @@ class TargetModel:
         logits, hidden = None, []
         for first in range(start, total, step):
             last = min(first + step, total)
-            positions = places[first:last]
-            padding = [False] * (last - first) if attended is None else (~attended[first:last]).tolist()
-            spoken = tuple(positions.tolist())
-            reading = Reading(reader, first, spoken, masks=None)
-            mask = None if attended is None else attended[None, :last].long()
             # The rows before this chunk are read; before the first there are none, and nothing to wait for.
             if first > 0:
                 cache.start_read(reader, first)
             try:
-                with cache.forward(reading, cache.labels_for_prompt(spoken, padding)):
-                    out = self._run(cache, ids[first - start : last - start], mask, positions, hidden_layers, last=True)
-                    part = _hidden(out, hidden_layers)
-                _wait(out.logits)
+                result = self.forward_prompt(
+                    cache,
+                    ids[first - start : last - start],
+                    places[first:last],
+                    attended=None if attended is None else attended[:last],
+                    hidden_layers=hidden_layers,
+                    reader=reader,
+                )
             finally:
                 if first > 0:
                     cache.finish_read(reader)
             cache.fill(last - first)
-            logits = out.logits[0, -1:]
-            hidden.append(part)
+            logits = result.logits
+            hidden.append(result.hidden)
         assert logits is not None
         parts = [part for part in hidden if part is not None]
         return VerifyResult(logits, torch.cat(parts) if parts else None)
@@ -188,20 +187,57 @@ class TargetModel:
             raise ValueError(f"the tree's nodes {tree.parents} do not go on from the cache's: {cache.steps.parents}")
         for parent in tree.parents[first:]:
             cache.extend(parent + 1)
-        extent = cache.extent
-        places = masks.positions(tree, first, extent.root_position)
-        cache.start_read(reader, extent.committed + len(tree))
+        cache.start_read(reader, cache.committed + len(tree))
         try:
-            made = self._tree_masks(cache, tree, first, extent)
-            reading = Reading(reader, extent.committed + first, places, made)
-            passed = None if made is None else self._in_its_words(made)
-            positions = torch.tensor(places, device=self.device)
-            with cache.forward(reading, cache.labels_for_tree(tree, first)):
-                out = self._run(cache, tree.tokens[first:], passed, positions, hidden_layers, last=False)
-                hidden = _hidden(out, hidden_layers)
-            _wait(out.logits)
+            return self.forward_tree(cache, tree, first, hidden_layers=hidden_layers, reader=reader)
         finally:
             cache.finish_read(reader)
+
+    def forward_prompt(
+        self,
+        cache: TreeKVCache,
+        ids: Sequence[int],
+        positions: torch.Tensor,
+        *,
+        attended: torch.Tensor | None = None,
+        hidden_layers: Sequence[int] = (),
+        reader: str = "verifier",
+    ) -> VerifyResult:
+        """The forward of one chunk of a prompt, and no step of the protocol: those are the caller's.
+
+        positions: [n] int64, of the tokens in the text. attended: [rows] bool, for all rows, those of the chunk last;
+        None where none is padding.
+        """
+        padding = [False] * len(ids) if attended is None else (~attended[-len(ids) :]).tolist()
+        spoken = tuple(positions.tolist())
+        reading = Reading(reader, cache.committed, spoken, masks=None)
+        mask = None if attended is None else attended[None].long()
+        with cache.forward(reading, cache.labels_for_prompt(spoken, padding)):
+            out = self._run(cache, ids, mask, positions, hidden_layers, last=True)
+            hidden = _hidden(out, hidden_layers)
+        _wait(out.logits)
+        return VerifyResult(out.logits[0, -1:], hidden)
+
+    def forward_tree(
+        self,
+        cache: TreeKVCache,
+        tree: DraftTree,
+        first: int,
+        *,
+        hidden_layers: Sequence[int] = (),
+        reader: str = "verifier",
+    ) -> VerifyResult:
+        """The forward over the nodes from `first` on, and no step of the protocol: those are the caller's."""
+        extent = cache.extent
+        places = masks.positions(tree, first, extent.root_position)
+        made = self._tree_masks(cache, tree, first, extent)
+        reading = Reading(reader, extent.committed + first, places, made)
+        passed = None if made is None else self._in_its_words(made)
+        positions = torch.tensor(places, device=self.device)
+        with cache.forward(reading, cache.labels_for_tree(tree, first)):
+            out = self._run(cache, tree.tokens[first:], passed, positions, hidden_layers, last=False)
+            hidden = _hidden(out, hidden_layers)
+        _wait(out.logits)
         return VerifyResult(out.logits[0], hidden)
 
     def _tree_masks(

@@ -115,7 +115,7 @@ class TextRows:
             return
         try:
             tree = DraftTree(tuple(self._tokens), tuple(self._parents))
-            self._logits += self.model.verify(self.cache, tree, reader=self.reader).logits
+            self._logits += self.model.verify(self.cache, tree, reader=self.reader).logits.unbind()
         except BaseException:
             self._drop()
             raise
@@ -123,8 +123,8 @@ class TextRows:
     def _drop(self) -> None:
         """Commit what was kept, drop the rest of the tree."""
         if self._tokens:
-            self._forget()
             self.cache.commit()
+            self._forget()
 
     def _forget(self) -> None:
         self._tokens.clear()

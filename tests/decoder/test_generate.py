@@ -432,7 +432,7 @@ def test_an_abort_reaches_a_verifier_that_waits_for_a_draft(model: Any, prompt: 
         assert go_on.wait(30)
         return DraftTree.root_only(ids[-1])
 
-    decoder = SpeculativeDecoder(model, Drafts(slow), threads=True)
+    decoder = SpeculativeDecoder(model, Drafts(slow), adaptive=False, threads=True)
     ended: list[BaseException] = []
 
     def generate() -> None:
