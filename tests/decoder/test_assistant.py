@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from protocheck import GuardRefused, without
+from protocheck.protocols.tree_cache import TreeCache
 from protocheck.runtime.drafters.assistant import AssistantDrafter
 from protocheck.runtime.drafters.base import Context, Outcome, TargetFacts
 from protocheck.runtime.drafters.rows import TextRows
@@ -235,6 +237,49 @@ def test_a_failed_forward_leaves_nothing_behind() -> None:
     assert (*PROMPT, *tree.tokens) == greedy_text(model, (*PROMPT, 9), 5)
 
 
+def verdict_during_a_forward(drafter: AssistantDrafter) -> tuple[BaseException | None, BaseException | None]:
+    """What a verdict raises that arrives between a layer's update and its attention, and what the draft raises."""
+    raised: list[BaseException | None] = []
+    drafter.draft(Context(PROMPT), 2)
+    assert drafter.cache is not None
+
+    def arrive(layer: int) -> None:
+        if layer == 1 and not raised:
+            raised.append(None)
+            try:
+                drafter.accepted(Outcome((50,), (0,)))
+            except GuardRefused as refusal:
+                raised[0] = refusal
+
+    drafter.cache.after_update = arrive
+    try:
+        drafter.draft(Context((*PROMPT, 50, 60)), 2)
+    except RuntimeError as error:
+        return raised[0], error
+    return raised[0], None
+
+
+def test_a_verdict_during_a_forward_is_refused() -> None:
+    """The rows that it would move are being read; afterwards the request can be closed."""
+    drafter = started(shared("llama"), least=0)
+    refusal, error = verdict_during_a_forward(drafter)
+    assert isinstance(refusal, GuardRefused)
+    assert refusal.guards == ("no_reader_above",)
+    assert error is None
+    cache = drafter.cache
+    drafter.close()
+    assert cache is not None
+    assert cache.committed == cache.tentative == 0
+
+
+def test_a_verdict_during_a_forward_without_the_guard() -> None:
+    """The variant that the checker refutes takes the step, and the forward finds rows gone: here it crashes."""
+    drafter = started(shared("llama"), least=0, tree_cache=without(TreeCache, "commit.no_reader_above"))
+    refusal, error = verdict_during_a_forward(drafter)
+    assert refusal is None
+    assert "must match the size" in str(error)
+
+
 def test_closing() -> None:
     drafter = started(shared("llama"))
     drafter.draft(Context(PROMPT), 3)
@@ -302,7 +347,7 @@ def test_rejection_of_its_drafts_leaves_the_targets_distribution(branches: int) 
     drafter.start(ids, TargetFacts.of(target))
     said = functools.cache(lambda emitted: plain(target, ids + emitted).softmax(-1))
     draws = TensorDraws(torch.Generator().manual_seed(5))
-    rounds, accepted = 1_500, 0
+    rounds, accepted = 1_000, 0
     counts = dict.fromkeys(itertools.product(range(8), repeat=2), 0)
     for _ in range(rounds):
         tree = drafter.draft(Context(ids), 2 * branches)
