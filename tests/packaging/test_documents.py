@@ -129,7 +129,7 @@ def test_the_language_reference_names_every_public_word() -> None:
 
 def test_the_architecture_page_names_every_module() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    folders = ("transpiler", "toolchain")
+    folders = ("transpiler", "toolchain", "runtime")
     files = [file for folder in folders for file in (ROOT / folder).rglob("*.py") if file.name != "__init__.py"]
     missing = [file for file in files if f"`{file.stem}`" not in text and f"`{file.name}`" not in text]
     assert [str(file.relative_to(ROOT)) for file in missing] == []
