@@ -257,6 +257,31 @@ class TreeKVCache(Cache):  # type: ignore[misc]  # not typed in every version
 
     # --- To and from the library's own cache ---------------------------------------------------------------------
 
+    def take_over(self, past: Any) -> None:
+        """Commit copies of the rows of the library's own cache, as plain generation and `to_library` leave it.
+
+        past: a `DynamicCache` of one sequence; it stays as it is. This cache is empty, and not one of a debug run.
+
+        Raises ValueError for a cache of another kind or another model.
+        """
+        length = past.get_seq_length()
+        theirs = getattr(past, "layers", ())
+        if len(theirs) < len(self.layers):
+            raise ValueError(f"the cache has {len(theirs)} layers, the model stores rows in {len(self.layers)}")
+        for layer, other in zip(self.layers, theirs, strict=False):
+            needed = length if layer.window is None else min(length, layer.window - 1)
+            held = () if other.keys is None else tuple(other.keys.shape)
+            if len(held) != 4 or held[0] != 1 or not needed <= held[2] <= length:
+                raise ValueError(
+                    f"layer {layer.index} of the cache holds keys of shape {held}, but {needed} of {length} rows of "
+                    "one sequence are needed: pass a cache that generate returned for this model"
+                )
+        with self.lock:
+            self.steps.fill(length)
+            for layer, other in zip(self.layers, theirs, strict=False):
+                layer.load(other.keys, other.values, length)
+            self._evict()
+
     def to_library(self, config: Any) -> DynamicCache:
         """A copy of the committed rows as the library's own cache, which plain generation goes on with.
 

@@ -151,6 +151,19 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
             return torch.empty(0, dtype=torch.int64)
         return self._stores[2][0, 0, self._start : self._start + self.held, 0]
 
+    def load(self, keys: torch.Tensor, values: torch.Tensor, length: int) -> None:
+        """Copy another cache's rows into this layer, which is empty.
+
+        keys, values: [1, heads, held, size], the last of `length` rows; those before them have left the window.
+        """
+        self.lazy_initialization(keys, values)
+        held = keys.shape[2]
+        self.low = self.written = length - held
+        self.make_room(held)
+        for store, part in zip(self._stores, (keys, values), strict=True):
+            store[:, :, :held] = part
+        self.written = length
+
     def gather(self, base: int, slots: Sequence[int], index: torch.Tensor | None) -> None:
         """Keep some of the rows above `base` (slot i is row base + i, counted from 1), in this order; cut the others.
 

@@ -227,6 +227,7 @@ class SpeculativeDecoder:
                 draws=TensorDraws() if self.acceptance == "rejection" else None,
                 prefill_chunk=self.prefill_chunk,
                 at_end=call.keep_rows(self.model),
+                past=call.past,
             )
             self._running, self.statistics = request, request.statistics
             self.requests += 1

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -72,7 +73,7 @@ class Request:
     target, cache: the model, and an empty cache of its. drafting: where drafts come from, inline or a worker.
     chooser: how tokens are chosen; stop: when the text is over. draws: accept sampled drafts by rejection, with these
     draws; None: by the walk, as plain decoding chooses. at_end: shown the cache of a text that is complete, before its
-    rows are given back.
+    rows are given back. past: the library's cache with the rows of the prompt's beginning, which need not be computed.
     """
 
     def __init__(
@@ -89,10 +90,11 @@ class Request:
         draws: Draws[torch.Tensor] | None = None,
         prefill_chunk: int | None = None,
         at_end: Callable[[TreeKVCache], None] | None = None,
+        past: Any = None,
     ) -> None:
         self.prompt, self.target, self.cache, self.drafting, self.rule = prompt, target, cache, drafting, rule
         self.chooser, self.stop, self.budget, self.draws = chooser, stop, budget, draws
-        self.prefill_chunk, self.at_end = prefill_chunk, at_end
+        self.prefill_chunk, self.at_end, self.past = prefill_chunk, at_end, past
         self.statistics = Statistics()
         self.length = prompt.ids.shape[1]
         self._text = torch.empty((1, prompt.longest), dtype=torch.int64, device=prompt.ids.device)
@@ -136,19 +138,33 @@ class Request:
         """All of the prompt but its last token, which is the root of the first tree."""
         prompt = self._spoken
         hidden = None
-        if self.length > 1:
-            mask = self.prompt.attention_mask
+        mask = None if self.prompt.attention_mask is None else self.prompt.attention_mask[:, :-1]
+        self._take_over()
+        if self.length > self.cache.committed + 1:
             with self.statistics.stage("prefill"):
                 hidden = self.target.prefill(
                     self.cache,
-                    self.prompt.ids[0, :-1].tolist(),
-                    None if mask is None else mask[:, :-1],
+                    self.prompt.ids[0, self.cache.committed : -1].tolist(),
+                    mask,
                     chunk=self.prefill_chunk,
                     hidden_layers=self.drafting.hidden_layers,
                 ).hidden
         if hidden is not None:
             hidden = hidden[self.prompt.padding :]
         self.drafting.start(tuple(prompt), Outcome((), (), hidden))
+
+    def _take_over(self) -> None:
+        if self.past is None or self.drafting.hidden_layers or self.cache.provenance is not None:
+            # Of rows that were computed elsewhere there are no hidden states, and nothing is known in debug runs.
+            return
+        rows = self.past.get_seq_length()
+        if rows >= self.length:
+            raise ValueError(
+                f"the cache has {rows} rows, but the prompt {self.length} tokens: at least the last has to be new"
+            )
+        self.cache.take_over(self.past)
+        if self.prompt.attention_mask is not None:
+            self.cache.attended = self.prompt.attention_mask[0, :rows].bool()
 
     def _round(self) -> Iterator[Emitted]:
         self._look_for_abort()

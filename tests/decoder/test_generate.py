@@ -278,6 +278,31 @@ def test_scores_and_a_cache_to_go_on_with(model: Any, prompt: torch.Tensor) -> N
     assert torch.equal(both[0], both[1])
 
 
+@pytest.mark.parametrize("padding", [0, 3])
+@pytest.mark.parametrize("more", [0, 4])
+@pytest.mark.parametrize("family", ["gemma3", "llama", "mistral"])
+def test_going_on_with_a_cache(family: str, more: int, padding: int, prompt: torch.Tensor) -> None:
+    """`more`: tokens that are new besides the last one."""
+    model = tiny(family)
+    ids = torch.cat([torch.zeros((1, padding), dtype=torch.int64), prompt], dim=1)
+    mask = (torch.arange(ids.shape[1]) >= padding).long()[None]
+    first = plain(model, ids, attention_mask=mask, return_dict_in_generate=True, max_new_tokens=7)
+    text = torch.cat([first.sequences, prompt[:, :more]], dim=1)
+    mask = (torch.arange(text.shape[1]) >= padding).long()[None]
+    expected = plain(model, text, attention_mask=mask)
+    computed: list[int] = []
+    hook = model.model.layers[0].register_forward_pre_hook(lambda _, given: computed.append(given[0].shape[1]))
+    rows = first.past_key_values.get_seq_length()
+    decoder = SpeculativeDecoder(model, RightDrafter(expected[0, padding:].tolist()), tree_budget=6, adaptive=False)
+    found = ours(decoder, text, attention_mask=mask, past_key_values=first.past_key_values)
+    hook.remove()
+    assert torch.equal(found, expected)
+    assert max(computed) == max(more, 7), "rows that were there were computed again"
+    assert first.past_key_values.get_seq_length() == rows
+    with pytest.raises(ValueError, match="at least the last has to be new"):
+        ours(decoder, text[:, :rows], attention_mask=mask[:, :rows], past_key_values=first.past_key_values)
+
+
 @THREADS
 @pytest.mark.parametrize("padding", [1, 5, 20])
 def test_padding_on_the_left(model: Any, prompt: torch.Tensor, padding: int, threads: bool) -> None:
