@@ -144,9 +144,6 @@ class _Check:
 
     def run(self) -> EngineResult:
         try:
-            if not self.protocol.of_kind("terminal") and not any(map(self.can_be_called, self.protocol.actions)):
-                # It says "no next state actions" (2115), which sounds like a broken module.
-                raise _Doubt("inconclusive", "every action has a parameter without values, and TLC refuses that")
             self.module = self.engine.module_of(self.instance)
             self.decoder = Decoder.of(self.module, {item.name: item.type for item in self.protocol.variables})
             self.actions = {self.module.names["action", action.name]: action.name for action in self.protocol.actions}
@@ -226,6 +223,10 @@ class _Check:
                 return self.ill_defined_init(run)
             case "invariant" | "action_property" | "deadlock":
                 return self.counterexample(run, self.violated(run))
+            case "config_error" if not any(map(self.can_be_called, self.protocol.actions)):
+                # TLC says "no next state actions" (2115), as it would of a broken module.
+                _forget(run)
+                raise _Doubt("inconclusive", "every action has a parameter without values, and TLC refuses that")
             case _:
                 raise self.doubt(run)
 
@@ -412,7 +413,9 @@ class _Check:
     def doubt(self, run: TlcRun) -> _Doubt:
         kept = f" (the run is kept in {run.workspace})" if run.workspace is not None else ""
         status: Literal["invalid", "inconclusive"] = "inconclusive" if run.outcome.kind in _BUDGETS else "invalid"
-        return _Doubt(status, f"{run.outcome.message}{kept}")
+        # What the user can do about it; a module that does not parse, say, is for us to mend.
+        hint = "; its integers have 32 bits, the explorer's have no end" if run.outcome.kind == "overflow" else ""
+        return _Doubt(status, f"{' '.join(run.outcome.message.split())}{hint}{kept}")
 
     # -------------------------------------------------------------------------------------------------- traces
 

@@ -404,6 +404,8 @@ def test_an_integer_beyond_32_bits_is_invalid_and_never_a_kill(engine: TlcEngine
     assert found.status == "invalid"
     assert found.violated is None
     assert str(runs) in found.reason
+    assert "the explorer's have no end" in found.reason
+    assert "\n" not in found.reason
     assert len(list(runs.iterdir())) == 1
 
 
