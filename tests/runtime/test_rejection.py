@@ -59,6 +59,13 @@ def test_chains_and_trees_exactly(seed: int, shape: tuple[int, ...]) -> None:
     assert speculative(target, length, accept) == truth(target, length)
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("shape", [(2, 2), (1, 1, 1), (3, 1), (1, 2)], ids=str)
+@pytest.mark.parametrize("seed", range(3))
+def test_larger_trees_exactly(seed: int, shape: tuple[int, ...]) -> None:
+    test_chains_and_trees_exactly(seed, shape)
+
+
 def test_an_empty_draft_is_plain_sampling() -> None:
     target = Model(1)
     found = speculative(target, 2, lambda draws: reject(DraftTree.root_only(ROOT), lambda _, e: target(e), draws))
