@@ -14,7 +14,7 @@ import torch
 import transformers
 
 # Families whose window is part of the model; the others read everything.
-WINDOWED = ("mistral", "gemma3", "gemma3n", "gemma4")
+WINDOWED = ("qwen3_windows", "mistral", "gemma3", "gemma3n", "gemma4")
 FAMILIES = ("llama", "qwen3", "mistral", "gemma3")
 # Layers at the end of these read the rows of earlier ones.
 SHARING = tuple(name for name in ("gemma3n", "gemma4") if hasattr(transformers, f"G{name[1:]}ForCausalLM"))
@@ -59,6 +59,10 @@ def tiny(
             config: Any = transformers.LlamaConfig(**common)
         case "qwen3":
             config = transformers.Qwen3Config(**common)
+        case "qwen3_windows":
+            config = transformers.Qwen3Config(
+                **common, use_sliding_window=True, sliding_window=window, layer_types=mixed, max_window_layers=0
+            )
         case "mistral":
             config = transformers.MistralConfig(**common, sliding_window=window)
         case "gemma3":

@@ -16,7 +16,7 @@ from protocheck.runtime.tree import DraftTree
 from .models import FAMILIES, SHARING, Attention, prompt, shared, tiny
 from .paths import accept, deviation, near, path_outputs, random_tree
 
-ALL = (*FAMILIES, *SHARING)
+ALL = (*FAMILIES, "qwen3_windows", *SHARING)
 WINDOW = 8
 
 
