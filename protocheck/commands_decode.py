@@ -122,7 +122,7 @@ def _drafter(options: dict[str, Any]) -> Any:
     chosen = options["drafter"] or ("lookup" if options["model"] is not None else "block")
     quantised = [f"--{name}" for name in ("weights", "kv") if options[name] is not None]
     if quantised and chosen != "block":
-        raise UserError(f"{' and '.join(quantised)} quantise a block drafter, and the drafter is {chosen}")
+        raise UserError(f"{' and '.join(quantised)}: what is quantised is a block drafter, and the drafter is {chosen}")
     match chosen:
         case "lookup":
             from .runtime.drafters.prompt_lookup import PromptLookupDrafter

@@ -1,0 +1,98 @@
+"""`protocheck decode`, on the models that come with it: the text, the figures, the recording, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from protocheck.cli import main
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    torch.set_num_threads(1)
+
+    def start(*arguments: str) -> Ran:
+        with pytest.raises(SystemExit) as ended:
+            main(("decode", *arguments))
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ran(ended.value.code, out, err)
+
+    return start
+
+
+@pytest.mark.parametrize("drafter", ["block", "lookup", "none"])
+@pytest.mark.parametrize("temperature", ["0", "0.8"])
+def test_a_text_and_what_it_cost(run: Run, drafter: str, temperature: str) -> None:
+    ran = run("import os\n", "--tokens", "20", "--drafter", drafter, "--temperature", temperature, "--compare")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("import os\n")
+    assert "tokens per forward of the target: 20 tokens in " in ran.out
+    assert "✓ the same 20 tokens as plain generation" in ran.out
+    # No colour in a file or a pipe.
+    assert "\x1b" not in ran.out
+
+
+def test_two_workers_and_quantised_weights_change_nothing(run: Run) -> None:
+    plain = run("class A:\n", "--tokens", "12", "--drafter", "none").out.split("\n\n")[0]
+    other = run("class A:\n", "--tokens", "12", "--threads", "--fixed", "--weights", "w4", "--kv", "q3.5", "--monitors")
+    assert other.code == 0
+    assert other.out.split("\n\n")[0] == plain
+
+
+def test_a_recording(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "run.ndjson"
+    ran = run("def f(", "--tokens", "8", "--record", str(file))
+    assert ran.code == 0
+    assert f"every step is in {file}" in ran.out
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    steps = {(line["of"], line["action"]) for line in lines if line["kind" if "kind" in line else "format"] == "step"}
+    assert {("tree_cache", "commit"), ("walk", "finish"), ("hand_off", "verdict"), ("hand_off", "close")} <= steps
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("",), "the prompt is empty"),
+        (("x", "--drafter", "bloc"), "did you mean block"),
+        (("x", "--drafter", "lookup", "--kv", "q3.5"), "--kv: what is quantised is a block drafter"),
+        (("x", "--model", "nowhere"), "nowhere is no folder"),
+        (("x", "--model", "."), "has no model for text generation"),
+        (("x", "--record", "nowhere/run.ndjson"), "there is no folder nowhere"),
+        (("x" * 6000,), "the model was made for"),
+        (("x", "--tokens", "0"), "0 is not in the range"),
+    ],
+)
+def test_mistakes(
+    run: Run, arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = run(*arguments)
+    assert ran.code == 2
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_torch_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    ran = run("x")
+    assert ran.code == 2
+    assert "pip install 'protocheck-tla[decoder]'" in ran.err
