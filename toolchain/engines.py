@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from .errors import UserError, nearest
 from .results import Engine
 from .tlc.errors import ToolError
+from .tlc.jars import VARIABLE as JAR
 
 Choice = Literal["auto", "explorer", "tlc"]
 CHOICES: tuple[str, ...] = get_args(Choice)
@@ -35,6 +37,9 @@ def select_engines(choice: str) -> Selection:
             try:
                 return Selection((_explorer(), _tlc()))
             except ToolError as error:
+                if os.environ.get(JAR):
+                    # Whoever names a TLC wants it: it is used or refused, never passed over.
+                    raise
                 problem = f"{str(error).splitlines()[0]} `protocheck toolchain doctor` says more."
                 return Selection((_explorer(),), f"the explorer alone; TLC is not there to confirm: {problem}")
         case _:

@@ -104,10 +104,10 @@ class Protocol:
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"the state of {type(self).__name__} changes through its actions only")
 
-    def __getstate__(self) -> dict[str, Any]:
-        from .native import own_state
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .native import copied
 
-        return own_state(self)
+        return copied(self)
 
     def __repr__(self) -> str:
         from .native import describe

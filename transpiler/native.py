@@ -137,14 +137,21 @@ def state_of(instance: Protocol) -> dict[str, Any]:
     return {name: instance.__dict__[name] for name in run.variables}
 
 
-def own_state(instance: Protocol) -> dict[str, Any]:
-    """What a copy of an instance gets. The steps of a scheduler stay behind: they are those of the original."""
-    everything = instance.__dict__
-    if LOCK not in everything:
-        return dict(everything)
-    run: Run = everything[RUN]
+def copied(instance: Protocol) -> tuple[Any, ...]:
+    """How to copy or pickle an instance: its class, constants and state. The steps of a scheduler stay behind."""
+    run: Run | None = instance.__dict__.get(RUN)
+    if run is None:
+        return object.__new__, (type(instance),)
     with held(instance):
-        return {name: everything[name] for name in (RUN, *run.instance.constants, *run.variables)}
+        return restored, (type(instance), dict(run.instance.constants), state_of(instance))
+
+
+def restored(cls: type[Protocol], constants: Mapping[str, Any], state: Mapping[str, Any]) -> Protocol:
+    """An instance in a state that another one was in."""
+    instance = object.__new__(cls)
+    run = _run_of(native_of(cls), constants)
+    instance.__dict__.update({RUN: run, **run.instance.constants, **state})
+    return instance
 
 
 # -------------------------------------------------------------------------------------------------- realisation
@@ -532,10 +539,11 @@ __all__ = [
     "GhostAttribute",
     "Native",
     "Run",
+    "copied",
     "describe",
     "held",
     "initialise",
     "native_of",
-    "own_state",
+    "restored",
     "state_of",
 ]

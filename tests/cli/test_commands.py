@@ -87,6 +87,17 @@ def test_without_tlc_the_explorer_answers_alone_and_says_so(run: Run, monkeypatc
     assert ran.err == "error: No TLC was found.\nInstall it.\n"
 
 
+def test_a_tlc_that_was_named_is_used_or_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Engine:
+        raise TlcNotFound("PROTOCHECK_TLA2TOOLS names nowhere.jar, which is not there.")
+
+    monkeypatch.setattr(engines, "_tlc", missing)
+    monkeypatch.setenv("PROTOCHECK_TLA2TOOLS", "nowhere.jar")
+    ran = run("run", "rollback")
+    assert ran.code == 3
+    assert "names nowhere.jar" in ran.err
+
+
 def test_constants_and_properties(run: Run) -> None:
     ran = run("run", "rollback", "--engine", "explorer", "--set", "max_len=2", "--property", "no_ghost_reads")
     assert ran.code == 0

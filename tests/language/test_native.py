@@ -375,3 +375,16 @@ def test_a_class_without_source_gets_a_clear_error() -> None:
 def test_the_public_names_are_there() -> None:
     for name in protocheck.__all__:
         assert getattr(protocheck, name) is not None
+
+
+def test_an_instance_can_be_pickled() -> None:
+    cache = Rollback(max_len=7)
+    cache.extend()
+    cache.start_read(1)
+    again = pickle.loads(pickle.dumps(cache))
+    assert (type(again), snapshot(again), again.max_len) == (Rollback, snapshot(cache), 7)
+    again.finish_read(1)
+    again.rollback(0)
+    with pytest.raises(GuardRefused, match="no_reader_above"):
+        cache.rollback(0)
+    assert snapshot(copy.deepcopy(cache)) == snapshot(cache)
