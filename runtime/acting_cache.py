@@ -1,0 +1,397 @@
+"""Traces of `TreeCache`, acted out on a real model and the rows of a real cache.
+
+`fill` is a forward over more of a prompt; `extend` sets a row aside for one more token; `start_read` launches a forward
+that halts between a layer's update and its attention; `finish_read` lets it go on. A forward up to rows that are
+written already scores the last of them once more, and writes nothing. `keep`, `commit`, `evict` and `release` are those
+of the cache.
+
+When the trace is over, the decoder goes on: forwards return, but for the one launched first; further rounds are drafted
+and committed as far as the protocol lets them; then the first forward goes on too. How many rounds that are, and in
+which layer forwards halt, makes the difference between an exception and a silent error: all are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
+
+from ..protocols.tree_cache import TreeCache
+from ..transpiler.questions import enabled, refused_by
+from ..transpiler.refusals import GuardRefused
+from .cache import TreeKVCache, protocol_for
+from .cache_layers import TreeLayer
+from .effects import FAR, Act, Effect, Plain, Unreached, difference, worst
+from .flights import Flight, Flights
+from .target import TargetModel, text_config
+from .tree import DraftTree
+
+MOST_ROUNDS = 2
+"""Rounds of drafting, at most, that come before the first forward goes on."""
+
+
+def act_on_cache(
+    model: Any,
+    trace: Sequence[Act],
+    constants: Mapping[str, Any],
+    *,
+    prompt: Sequence[int],
+    variant: type[TreeCache] = TreeCache,
+) -> Effect:
+    """The worst that can come of a trace, over all layers that a forward can halt in and rounds that can come between.
+
+    constants: those of the trace. prompt: tokens to fill rows with, at least max_rows of them. variant: the protocol,
+    or one that has lost a guard.
+
+    Raises ValueError where the trace evicts rows and the model's window is another one.
+    """
+    target, plain = TargetModel(model), Plain(model)
+    if len(prompt) < constants["max_rows"]:
+        raise ValueError(f"a prompt of {len(prompt)} tokens; the trace may fill {constants['max_rows']} rows")
+    window = target.layers.window
+    evicts = any(act.action == "evict" for act in trace)
+    if evicts and window != constants["window"] + 1:
+        raise ValueError(
+            f"this trace is for sliding layers of {constants['window'] + 1} rows, but the model's have {window}: check "
+            "the protocol with the model's window, less one for the token itself"
+        )
+    halts = any(act.action == "start_read" for act in trace)
+    # The last layer first: what happens there meets no later layer that could notice.
+    layers: Sequence[int | None] = range(len(target.layers.windows))[::-1] if halts else (None,)
+    found: list[Effect] = []
+    for layer in layers:
+        for rounds in range(MOST_ROUNDS + 1) if halts else (0,):
+            stage = _Stage(target, plain, variant, constants, prompt, layer)
+            try:
+                effect = stage.play(trace, rounds)
+            finally:
+                stage.end()
+            if effect.kind in ("refused", "unreached", "corrupted"):
+                return effect
+            found.append(effect)
+    return worst(found)
+
+
+@dataclass(frozen=True)
+class _Forest(DraftTree):
+    """Tentative rows as the protocol knows them: several may stand right behind the committed ones."""
+
+    def __post_init__(self) -> None:
+        for node, parent in enumerate(self.parents):
+            if not -1 <= parent < node:
+                raise Unreached(f"node {node} would hang below node {parent}: no draft tree can be made of that")
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What a forward must say: the texts behind whose last tokens it gives logits; None for rows that nobody wrote."""
+
+    reader: str
+    top: int
+    texts: tuple[tuple[int, ...] | None, ...]
+
+
+class _ActedCache(TreeKVCache):
+    """Evicts when the trace says so, and only then."""
+
+    def _evict(self) -> None:
+        """Nothing: `evict` is a step of the trace."""
+
+
+class _Stage:
+    """One model, one cache, and the text that each row stands for."""
+
+    def __init__(
+        self,
+        target: TargetModel,
+        plain: Plain,
+        variant: type[TreeCache],
+        constants: Mapping[str, Any],
+        prompt: Sequence[int],
+        layer: int | None,
+    ) -> None:
+        self.target, self.plain, self.layer = target, plain, layer
+        self.flights = Flights()
+        steps = protocol_for(
+            target.layers,
+            constants["max_rows"],
+            constants["max_nodes"],
+            variant,
+            {"readers": constants["readers"], "max_chunk": constants["max_rows"]},
+        )
+        self.steps = steps
+        self.cache = _ActedCache(target.layers, steps, after_update=self.flights.between)
+        self.prompt = list(prompt)
+        self.filled = 0
+        self.text: tuple[int, ...] = ()
+        self.nodes: list[tuple[int, ...]] = []
+        # Drafts of the trace are the likeliest tokens; later ones are others, so that a row that is used again shows.
+        self.rank = 0
+        self.expected: dict[Flight, _Expected] = {}
+        self.wrong: list[str] = []
+        self.largest = 0.0
+        self.most_rows = 0
+
+    def play(self, trace: Sequence[Act], rounds: int) -> Effect:
+        """The trace, then so many rounds of drafting, then what is left."""
+        at = None
+        where = {"layer": self.layer, "rounds": rounds if self.layer is not None else None}
+        try:
+            for index, act in enumerate(trace):
+                at = index
+                getattr(self, act.action)(**act.arguments)
+            at = None
+            self.go_on(rounds)
+        except Unreached as error:
+            return Effect("unreached", str(error), at)
+        except GuardRefused as refusal:
+            if at is None or refusal.action != trace[at].action:
+                return Effect("crashed", f"GuardRefused: {refusal}", at, **where)
+            return Effect("refused", str(refusal), at, refusal.guards)
+        except Exception as error:
+            if not self.wrong:
+                return Effect("crashed", f"{type(error).__name__}: {error}", at, **where)
+        if self.wrong:
+            return Effect("corrupted", self.wrong[0], **where)
+        return Effect(
+            "unharmed",
+            f"every forward said what a plain one says (largest deviation {self.largest:.0e}), and so do the rows; "
+            f"there were {self.most_rows} of them at most, in buffers that grow",
+            **where,
+        )
+
+    def end(self) -> None:
+        """No thread stays behind."""
+        self.flights.ground()
+
+    # --- Acts ----------------------------------------------------------------------------------------------------
+
+    def fill(self, n: int) -> None:
+        if not enabled(self.steps.fill, n):
+            self.steps.fill(n)
+        ids = [self.prompt[(self.filled + i) % len(self.prompt)] for i in range(n)]
+        places = torch.arange(self.cache.committed, self.cache.committed + n, device=self.target.device)
+        result = self.target.forward_prompt(self.cache, ids, places)
+        self.cache.fill(n)
+        self.filled += n
+        self.text += tuple(ids)
+        self.compare("the forward over the prompt", result.logits[0], self.text)
+
+    def extend(self, parent: int) -> None:
+        self.cache.extend(parent)
+        above = self.text if parent == 0 else self.nodes[parent - 1] if parent <= len(self.nodes) else ()
+        rank = self.rank + sum(node[:-1] == above for node in self.nodes)
+        token = self.plain.likeliest(above, rank) if above else (self.prompt[0] + 1 + rank) % self.target.vocabulary
+        self.nodes.append((*above, token))
+
+    def start_read(self, reader: str, top: int) -> None:
+        first = self.steps.written
+        self.cache.start_read(reader, top)
+        slots = top - self.cache.committed
+        if first < slots <= len(self.nodes):
+            forest = self.forest(slots)
+            texts: tuple[tuple[int, ...] | None, ...] = tuple(self.nodes[first:slots])
+            flight = self.launch(
+                reader, lambda: self.target.forward_tree(self.cache, forest, first, reader=reader).logits
+            )
+        else:
+            text = self.text[:top] if slots <= 0 else self.nodes[slots - 1] if slots <= len(self.nodes) else None
+            texts = (text,)
+            flight = self.launch(reader, self.rescoring(top, slots, text))
+        self.expected[flight] = _Expected(reader, top, texts)
+
+    def finish_read(self, reader: str) -> None:
+        """The forward that was launched last: it is the one that the protocol knows."""
+        aloft = [flight for flight in self.flights.aloft if self.expected[flight].reader == reader]
+        if aloft and enabled(self.steps.finish_read, reader):
+            self.land(aloft[-1])
+        self.cache.finish_read(reader)
+
+    def keep(self, i: int) -> None:
+        self.cache.keep(i)
+
+    def commit(self) -> None:
+        kept = self.cache.commit()
+        self.text += tuple(self.nodes[slot - 1][-1] for slot in kept)
+        self.nodes = []
+
+    def evict(self) -> None:
+        self.cache.evict()
+
+    def release(self) -> None:
+        self.cache.release()
+        self.text, self.nodes = (), []
+
+    # --- Forwards ------------------------------------------------------------------------------------------------
+
+    def forest(self, slots: int) -> _Forest:
+        return _Forest(
+            tuple(node[-1] for node in self.nodes[:slots]), tuple(parent - 1 for parent in self.steps.parents[:slots])
+        )
+
+    def launch(self, reader: str, forward: Any, *, through: bool = False) -> Flight:
+        return self.flights.launch(f"forward of the {reader}", forward, None if through else self.layer)
+
+    def rescoring(self, top: int, slots: int, text: tuple[int, ...] | None) -> Any:
+        """A forward that scores row `top` once more: it reads the rows up to there and writes none."""
+        mask = None
+        position = top - 1
+        if slots > 0 and text is not None:
+            forest = self.forest(slots)
+            position = self.cache.committed + forest.depths[-1]
+            made = self.target._tree_masks(self.cache, forest, slots - 1, self.cache.extent)
+            mask = None if made is None else self.target._in_its_words(made)
+        token = text[-1] if text else self.prompt[0]
+        rows = _Rereading(self.cache.rows, top, self.flights)
+        positions = torch.tensor([position], device=self.target.device)
+
+        def forward() -> torch.Tensor:
+            out = self.target._run(rows, [token], mask, positions, (), last=False)  # type: ignore[arg-type]
+            logits: torch.Tensor = out.logits[0]
+            return logits
+
+        return forward
+
+    def land(self, flight: Flight) -> None:
+        expected = self.expected[flight]
+        logits = self.flights.land(flight)
+        for row, text in zip(logits, expected.texts, strict=True):
+            what = f"the {expected.reader}'s forward up to row {expected.top}"
+            if text is None:
+                self.wrong.append(f"{what} read a row that nobody wrote, and returned")
+            else:
+                self.compare(what, row, text)
+
+    def compare(self, what: str, logits: torch.Tensor, text: tuple[int, ...]) -> None:
+        """With a plain forward of the text that was meant."""
+        self.most_rows = max(self.most_rows, *self.cache.lengths())
+        plain = self.plain.logits(text)
+        off = difference(logits, plain)
+        self.largest = max(self.largest, off)
+        if off > FAR:
+            says, meant = int(logits.argmax()), int(plain.argmax())
+            tokens = (
+                f"the next token stays {meant}" if says == meant else f"the next token is {says} instead of {meant}"
+            )
+            self.wrong.append(f"{what}: a logit behind a text of {len(text)} tokens is off by {off:.2g}; {tokens}")
+
+    # --- What comes after the trace ------------------------------------------------------------------------------
+
+    def go_on(self, rounds: int) -> None:
+        """All forwards but the first return; rounds; the first returns; what the rows are then."""
+        self.rank = 1
+        for flight in reversed(self.flights.aloft[1:]):
+            self.returned(flight)
+        for _ in range(rounds):
+            if not self.round():
+                break
+        for flight in self.flights.aloft[:]:
+            self.returned(flight)
+        while self.round():
+            pass
+        self.check_rows()
+
+    def returned(self, flight: Flight) -> None:
+        """A forward returns, and its reader says so, if the protocol still knows of it."""
+        reader = self.expected[flight].reader
+        self.land(flight)
+        if enabled(self.steps.finish_read, reader):
+            self.cache.finish_read(reader)
+
+    def round(self) -> bool:
+        """One round of the decoder, as far as the protocol allows it; whether it came to more committed rows."""
+        steps, before = self.steps, self.cache.committed
+        if not steps.kept:
+            if not self.nodes and enabled(steps.extend, 0):
+                self.extend(0)
+            top = before + len(self.nodes)
+            if steps.written < len(self.nodes):
+                idle = [reader for reader in sorted(steps.readers, reverse=True) if not steps.reading[reader]]
+                if not idle or refused_by(steps.start_read, idle[0], top):
+                    return False
+                first, forest = steps.written, self.forest(len(self.nodes))
+                self.cache.start_read(idle[0], top)
+                flight = self.launch(
+                    idle[0], lambda: self.target.forward_tree(self.cache, forest, first).logits, through=True
+                )
+                self.expected[flight] = _Expected(idle[0], top, tuple(self.nodes[first:]))
+                self.returned(flight)
+            if self.nodes and enabled(steps.keep, 1):
+                self.keep(1)
+        if not steps.kept or not enabled(steps.commit):
+            return False
+        self.commit()
+        if enabled(steps.evict):
+            self.evict()
+        return self.cache.committed > before
+
+    def check_rows(self) -> None:
+        """Committed rows are those of a plain forward over the committed text."""
+        if not self.text:
+            return
+        own: Any = DynamicCache(config=text_config(self.target.model))
+        with torch.no_grad():
+            self.target.model(input_ids=torch.tensor([self.text], device=self.target.device), past_key_values=own)
+        for layer in self.cache.rows:
+            held = self.cache.committed - layer.low
+            seen = len(self.text) if layer.window is None else min(len(self.text), layer.window - 1)
+            if layer.keys is None or layer.values is None or layer.held < held or held < seen:
+                self.wrong.append(f"layer {layer.index} holds {layer.held} rows, but the next token sees {seen}")
+                return
+            for name, rows, plain in (
+                ("keys", layer.keys, own.layers[layer.index].keys),
+                ("values", layer.values, own.layers[layer.index].values),
+            ):
+                off = difference(rows[:, :, held - seen : held], plain[:, :, plain.shape[2] - seen :])
+                self.largest = max(self.largest, off)
+                if off > FAR:
+                    self.wrong.append(f"committed {name} of layer {layer.index} are off by {off:.2g}")
+                    return
+
+
+class _Rereading(Cache):  # type: ignore[misc]  # not typed in every version
+    """What a forward is given that reads the rows of a cache up to one and writes none: views of the same buffers."""
+
+    def __init__(self, rows: Sequence[TreeLayer], top: int, flights: Flights) -> None:
+        super().__init__(layers=[_RereadLayer(layer, top, flights) for layer in rows])
+
+
+class _RereadLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every version
+    is_compileable = False
+    is_croppable = False
+
+    def __init__(self, rows: TreeLayer, top: int, flights: Flights) -> None:
+        super().__init__()
+        self.rows, self.top, self.flights = rows, top, flights
+        self.is_sliding = rows.is_sliding
+        self.is_initialized = True
+
+    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor | None = None) -> None:
+        """Nothing: the rows are another's."""
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Views of the rows up to the top. What was computed for the query is there already."""
+        rows = self.rows
+        if rows.keys is None or rows.values is None:
+            raise RuntimeError(f"layer {rows.index} has no rows, but row {self.top} is to be read")
+        upto = self.top - rows.low
+        views = rows.keys[:, :, :upto], rows.values[:, :, :upto]
+        self.flights.between(rows.index)
+        return views
+
+    def get_mask_sizes(self, query: Any) -> tuple[int, int]:
+        return self.top - self.rows.low, self.rows.low
+
+    def get_seq_length(self, *_: Any) -> int:
+        return self.top - 1
+
+    def get_max_length(self) -> int:
+        return -1
+
+    def get_max_cache_shape(self) -> int:
+        return -1
