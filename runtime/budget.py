@@ -90,19 +90,21 @@ class CostCurve:
 
     def __init__(self) -> None:
         self._points: dict[int, tuple[float, float]] = {}
+        self._sorted: list[tuple[float, float]] = []
 
     def add(self, nodes: int, seconds: float) -> None:
         """One measurement. An outlier, in a pause of the machine say, counts as three times what was expected."""
         place = _arm_of(nodes)
-        if place not in self._points:
+        if place in self._points:
+            at, mean = self._points[place]
+            self._points[place] = (at + (nodes - at) / 8, mean + (min(seconds, 3 * mean) - mean) / 8)
+        else:
             self._points[place] = (float(nodes), seconds)
-            return
-        at, mean = self._points[place]
-        self._points[place] = (at + (nodes - at) / 8, mean + (min(seconds, 3 * mean) - mean) / 8)
+        self._sorted = sorted(self._points.values())
 
     def at(self, nodes: int) -> float | None:
         """The expected seconds; None before any measurement. Beyond what was measured the curve goes straight on."""
-        points = sorted(self._points.values())
+        points = self._sorted
         if not points:
             return None
         if nodes <= points[0][0] or len(points) == 1:

@@ -122,7 +122,8 @@ class SpeculativeDecoder:
         self._running: Request | None = None
         self._busy = threading.Lock()
         # Of all its requests: what one has taught about the models holds for the next.
-        self._budget: Budget = AdaptiveBudget(tree_budget) if adaptive else FixedBudget(tree_budget)
+        learns = adaptive and drafter is not None
+        self._budget: Budget = AdaptiveBudget(tree_budget) if learns else FixedBudget(tree_budget)
 
     # --- Generating ----------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from ..transpiler.questions import enabled
 from . import masks
 from .cache import LayerWindows, TreeKVCache, protocol_for
 from .masks import Extent
+from .probe import is_sound
 from .provenance import Reading
 from .tree import DraftTree
 
@@ -48,28 +49,33 @@ class TargetModel:
     It keeps nothing of a request: that is in the cache. Several threads may use it, each with a cache of its own.
 
     model: a causal language model of `transformers`, in eval mode.
+    probe: try it on a small tree, which takes four forwards, once for each model.
 
     Raises UnsupportedModel.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, probe: bool = True) -> None:
         self.model = model
         self.config = text_config(model)
         self.layers = layer_windows(model)
         self._kinds = _mask_kinds(model)
         parameters = inspect.signature(model.forward).parameters
         self._keeps_last = "logits_to_keep" in parameters
+        # The model itself would look through its modules for a parameter, at each forward.
+        self._embeddings = model.get_input_embeddings()
+        if probe:
+            self._probe()
 
     @property
     def device(self) -> torch.device:
         """Where its inputs go."""
-        device: torch.device = self.model.device
+        device: torch.device = self._embeddings.weight.device
         return device
 
     @property
     def dtype(self) -> torch.dtype:
         """Of its activations, and of the masks."""
-        dtype: torch.dtype = self.model.dtype
+        dtype: torch.dtype = self._embeddings.weight.dtype
         return dtype
 
     @property
@@ -240,14 +246,34 @@ class TargetModel:
         _wait(out.logits)
         return VerifyResult(out.logits[0], hidden)
 
+    def logits_over(self, ids: Sequence[int], tree: DraftTree) -> torch.Tensor:
+        """The logits [n, vocabulary] behind each node of a tree behind a text, with a cache of their own."""
+        cache = self.new_cache(len(ids) + len(tree), len(tree))
+        self.prefill(cache, ids)
+        return self.verify(cache, tree).logits
+
+    def _probe(self) -> None:
+        name = type(self.model).__name__
+        try:
+            sound = is_sound(self, self.dtype)
+        except Exception as error:
+            raise UnsupportedModel(f"{name} fails on a small draft tree: {type(error).__name__}: {error}") from error
+        if not sound:
+            raise UnsupportedModel(
+                f"{name} gives other logits over a draft tree than over each of its paths: it attends in both "
+                "directions, or makes masks or positions of its own"
+            )
+
     def _tree_masks(
         self, cache: TreeKVCache, tree: DraftTree, first: int, extent: Extent
     ) -> Mapping[str, torch.Tensor] | None:
-        """A mask for each kind of layer; None for a root that reads all there is, as in plain decoding."""
+        """A mask for each kind of layer; None for a single node that reads all there is, as in plain decoding."""
         window = self.layers.window
         low = cache.steps.low
-        whole = window is None or low == max(0, extent.committed - window + 1)
-        if len(tree) == 1 and extent.attended is None and whole:
+        # The next one of a chain, such as an assistant drafts, sees all rows before it, as the root does.
+        depth = tree.depths[-1]
+        whole = window is None or low == max(0, extent.committed + depth - window + 1)
+        if len(tree) - first == 1 and depth == first and extent.attended is None and whole:
             return None
         made = {"full": masks.full_mask(tree, first, extent, self.dtype, self.device)}
         if window is not None:
