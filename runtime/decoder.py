@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -212,12 +212,14 @@ class SpeculativeDecoder:
                 scheduler, protocol_for(self.target.layers, longest + nodes, nodes, self.protocols.tree_cache)
             )
             cache = self.target.new_cache(longest + nodes, nodes, steps=steps, provenance=self.provenance)
-            chooser = self._chooser(call)
+            prompt = Prompt(call.input_ids, call.attention_mask, longest)
+            noise = CounterNoise(self.seed, self.requests) if self.noise == "counter" and call.do_sample else None
+            chooser = self._chooser(call, noise)
             request = Request(
-                Prompt(call.input_ids, call.attention_mask, longest),
+                prompt,
                 self.target,
                 cache,
-                self._drafting(scheduler),
+                self._drafting(scheduler, replace(self.facts, noise=noise, padding=prompt.padding)),
                 self._adopted(
                     scheduler,
                     self.protocols.walk(vocabulary=self.target.vocabulary, max_output=longest, max_nodes=nodes),
@@ -240,8 +242,7 @@ class SpeculativeDecoder:
         finally:
             self._busy.release()
 
-    def _chooser(self, call: Prepared) -> Chooser:
-        noise = CounterNoise(self.seed, self.requests) if self.noise == "counter" else None
+    def _chooser(self, call: Prepared, noise: CounterNoise | None) -> Chooser:
         return Chooser(
             call.processors,
             sample=call.do_sample,
@@ -250,11 +251,11 @@ class SpeculativeDecoder:
             keep_logits=call.wants("output_logits"),
         )
 
-    def _drafting(self, scheduler: Scheduler) -> Drafting:
+    def _drafting(self, scheduler: Scheduler, facts: TargetFacts) -> Drafting:
         hand_off = self._adopted(scheduler, self.protocols.hand_off())
         if self.threads:
-            return ThreadedDrafting(self.drafter, self.facts, hand_off, scheduler)
-        return InlineDrafting(self.drafter, self.facts, hand_off)
+            return ThreadedDrafting(self.drafter, facts, hand_off, scheduler)
+        return InlineDrafting(self.drafter, facts, hand_off)
 
     def _adopted(self, scheduler: Scheduler, instance: Any) -> Any:
         if self.monitors or self.recorder is not None or self.threads:
