@@ -13,7 +13,7 @@ from protocheck import ArgumentRefused, GuardRefused, snapshot
 from protocheck.runtime.target import TargetModel, UnsupportedModel
 from protocheck.runtime.tree import DraftTree
 
-from .models import FAMILIES, SHARING, Attention, prompt, shared, tiny
+from .models import FAMILIES, SHARING, Attention, prompt, rescale, shared, tiny
 from .paths import accept, deviation, near, path_outputs, random_tree
 
 ALL = (*FAMILIES, "qwen3_windows", *SHARING)
@@ -138,6 +138,31 @@ def test_the_global_generator_is_left_alone() -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_a_model_is_tried_once_in_each_of_its_settings() -> None:
+    model = tiny("llama")
+    forwards = 0
+
+    def count(*_: Any) -> None:
+        nonlocal forwards
+        forwards += 1
+
+    with model.register_forward_pre_hook(count):
+        TargetModel(model)
+        assert forwards == 4
+        TargetModel(model)
+        TargetModel(tiny("llama"), probe=False)
+        assert forwards == 4
+        model.set_attn_implementation("eager")
+        TargetModel(model)
+        assert forwards == 8
+
+
+@pytest.mark.parametrize("vocab", [2, 3, 9])
+def test_the_probe_needs_no_large_vocabulary(vocab: int) -> None:
+    config = transformers.LlamaConfig(**{**SMALL, "vocab_size": vocab}, intermediate_size=16, pad_token_id=0)
+    assert TargetModel(transformers.LlamaForCausalLM(config).eval()).vocabulary == vocab
+
+
 # --- What is refused before anything changes --------------------------------------------------------------------------
 
 
@@ -207,6 +232,38 @@ def _recurrent() -> Any:
     return transformers.MambaForCausalLM(config).eval()
 
 
+def _both_directions() -> Any:
+    config = transformers.BertConfig(**SMALL, intermediate_size=16)
+    model = transformers.BertLMHeadModel(config).eval()
+    rescale(model, 0)
+    return model
+
+
+def _masks_of_its_own() -> Any:
+    """A model that does not do with our mask what it is asked to."""
+    model = tiny("llama")
+    right = model.forward
+
+    def forward(*args: Any, position_ids: Any = None, attention_mask: Any = None, **rest: Any) -> Any:
+        return right(*args, position_ids=position_ids, **rest)
+
+    model.forward = forward
+    return model
+
+
+def _fails_with_masks() -> Any:
+    model = tiny("llama")
+    right = model.forward
+
+    def forward(*args: Any, position_ids: Any = None, attention_mask: Any = None, **rest: Any) -> Any:
+        if attention_mask is not None:
+            raise TypeError("no masks, please")
+        return right(*args, position_ids=position_ids, **rest)
+
+    model.forward = forward
+    return model
+
+
 def _no_positions() -> Any:
     config = transformers.BloomConfig(vocab_size=50, hidden_size=16, n_layer=1, n_head=2)
     return transformers.BloomForCausalLM(config).eval()
@@ -218,6 +275,9 @@ def _no_positions() -> Any:
         (_encoder_decoder, "encoder-decoder"),
         (_recurrent, "recurrent state|attn_implementation"),
         (_no_positions, "takes no position_ids"),
+        (_both_directions, "(other logits over|fails on) a (small )?draft tree"),
+        (_masks_of_its_own, "other logits over a draft tree"),
+        (_fails_with_masks, "fails on a small draft tree: TypeError: no masks, please"),
         (lambda: tiny("llama").model, "no head"),
         (lambda: tiny("llama").train(), "training mode"),
         (lambda: _with_attention(tiny("llama"), "flash_attention_2"), "'flash_attention_2', which takes no mask"),
