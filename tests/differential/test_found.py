@@ -420,6 +420,23 @@ def test_a_name_that_is_assigned_later_is_refused() -> None:
         compile_protocol(Later)
 
 
+class Overwritten(Protocol):
+    """Seed 5875: what is assigned under an `if` has no value otherwise, and a part of it was asked for all the same."""
+
+    queue: dict[Small, Annotated[int, Between(-1, 1)]] = {0: 0, 1: 1, 2: 0}
+
+    @action
+    def stir(self, item: Small) -> None:
+        self.queue[0] += 1
+        if self.queue == {0: 0, 1: 0, 2: 0}:
+            self.queue[0] = self.queue[1 + item]
+        self.queue[0] = 1
+
+
+def test_what_a_branch_leaves_undefined_is_not_asked_for() -> None:
+    agrees(Overwritten)
+
+
 class Careless(Protocol):
     """Its second invariant has no value where the queue is empty."""
 

@@ -23,7 +23,7 @@ from .fitting import entries, fit
 from .layouts import Layout
 from .low import Bound, Low
 from .scope import Scope
-from .values import Boxed, Code, Entries, ExoticError, Known, Number, Parts, Truth, Value, of_code
+from .values import Boxed, Code, Entries, ExoticError, Known, Listing, Number, Parts, Run, Truth, Value, of_code
 
 MAX_UNROLLED = 128
 """So many argument tuples of an action become code of their own."""
@@ -242,6 +242,15 @@ class Lowering:
                 name = self.name(hint, 0, 1)
                 self.items.append(Assign(name.name, low.both(condition, word)))
                 return Truth(name)
+            case Parts() | Entries() | Listing() if condition != low.TRUE:
+                # An item may be no more than a part of something that is asked for without the condition.
+                return replace(value, items=tuple(self.named(item, hint, condition) for item in value.items))
+            case Run() if condition != low.TRUE:
+                length = self.named(Number(value.length), hint, condition)
+                elements = self.named(Number(value.elements), hint, condition)
+                assert isinstance(length, Number)
+                assert isinstance(elements, Number)
+                return replace(value, length=length.low, elements=elements.low)
             case _:
                 return value
 
