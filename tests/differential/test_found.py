@@ -420,7 +420,7 @@ def test_a_name_that_is_assigned_later_is_refused() -> None:
         compile_protocol(Later)
 
 
-class Overwritten(Protocol):
+class HalfDefined(Protocol):
     """Seed 5875: what is assigned under an `if` has no value otherwise, and a part of it was asked for all the same."""
 
     queue: dict[Small, Annotated[int, Between(-1, 1)]] = {0: 0, 1: 1, 2: 0}
@@ -434,7 +434,7 @@ class Overwritten(Protocol):
 
 
 def test_what_a_branch_leaves_undefined_is_not_asked_for() -> None:
-    agrees(Overwritten)
+    agrees(HalfDefined)
 
 
 class Careless(Protocol):
