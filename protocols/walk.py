@@ -101,7 +101,10 @@ class Walk(Protocol, fairness="weak"):
 
     @action
     def go_on(self) -> None:
-        """No stopping criterion says that the last token was the last of all."""
+        """No stopping criterion says that the last token was the last of all.
+
+        Whoever forgets to ask in the middle of a block emits too much: sglang#31599, vllm#47616.
+        """
         guard(not_stopped=self.phase != "stopped")
         assume(self.output != self.target)
         self.asked = True

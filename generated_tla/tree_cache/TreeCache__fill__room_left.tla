@@ -58,31 +58,31 @@ TypeOK ==
     /\ reading \in [Readers -> 0..MaxRows]
 
 \* The slot that the walk has come to; 0 before it has entered the tree.
-\* tree_cache.py:132
+\* tree_cache.py:133
 LastKept ==
     IF Len(kept) > 0 THEN kept[Len(kept)] ELSE 0
 
 \* No forward is in flight.
-\* tree_cache.py:137
+\* tree_cache.py:138
 IsQuiet ==
     \A reader \in Readers : reading[reader] = 0
 
 \* The last row that no token behind `row` sees; 0 where all are seen.
-\* tree_cache.py:142
+\* tree_cache.py:143
 LastUnseen(row) ==
     Max(0, row - Window)
 
-\* tree_cache.py:147
+\* tree_cache.py:148
 MaxLen ==
     MaxRows
 
 \* The rows that there are, certain or not.
-\* tree_cache.py:151
+\* tree_cache.py:152
 Length ==
     committed + Len(parents)
 
 \* How far the forwards in flight read.
-\* tree_cache.py:156
+\* tree_cache.py:157
 PendingReads ==
     {reading[reader] : reader \in {reader \in Readers : reading[reader] # 0}}
 
@@ -155,12 +155,13 @@ Keep(i) ==
     /\ UNCHANGED <<committed, low, parents, written, reading>>
 
 CommitGuards ==
-    /\ no_reader_above:: \A reader \in Readers : reading[reader] <= committed  \* tree_cache.py:109
+    /\ no_reader_above:: \A reader \in Readers : reading[reader] <= committed  \* tree_cache.py:110
 
 \* The kept rows move behind the committed ones, in the order of the path; the other tentative rows are gone.
 \*
 \* Rows above `committed` move, also below the new end: a reader that the published guard would let through, at
-\* or below committed + len(kept), sees another row than it asked for.
+\* or below committed + len(kept), sees another row than it asked for. With nothing kept this is what an abort
+\* needs; it never cuts a row that is certain (mlxcel#994 cut two).
 \* tree_cache.py:103
 Commit ==
     /\ CommitGuards
@@ -171,21 +172,21 @@ Commit ==
     /\ UNCHANGED <<low, reading>>
 
 EvictGuards ==
-    /\ outside_the_window:: low < committed - Window  \* tree_cache.py:118
-    /\ nobody_reads:: IsQuiet  \* tree_cache.py:118
+    /\ outside_the_window:: low < committed - Window  \* tree_cache.py:119
+    /\ nobody_reads:: IsQuiet  \* tree_cache.py:119
 
 \* Rows that no later token sees are dropped, and the others move down.
-\* tree_cache.py:116
+\* tree_cache.py:117
 Evict ==
     /\ EvictGuards
     /\ low' = committed - Window
     /\ UNCHANGED <<committed, parents, written, kept, reading>>
 
 ReleaseGuards ==
-    /\ nobody_reads:: IsQuiet  \* tree_cache.py:124
+    /\ nobody_reads:: IsQuiet  \* tree_cache.py:125
 
 \* The request is over or aborted: all rows are given back (under a reader: sglang#18803, vllm#32255).
-\* tree_cache.py:122
+\* tree_cache.py:123
 Release ==
     /\ ReleaseGuards
     /\ committed' = 0
@@ -213,46 +214,46 @@ Spec ==
 
 \* Nothing is evaluated where it has no value.
 WellDefined ==
-    /\ \A slot \in 1..Len(parents) : slot - 1 < Len(parents)  \* tree_cache.py:166
+    /\ \A slot \in 1..Len(parents) : slot - 1 < Len(parents)  \* tree_cache.py:167
 
 \* There is a row for every node.
-\* tree_cache.py:161
+\* tree_cache.py:162
 RowsFit ==
     committed + Len(parents) <= MaxRows
 
 \* Every node stands behind its parent.
-\* tree_cache.py:166
+\* tree_cache.py:167
 TreeIsWellFounded ==
     \A slot \in 1..Len(parents) : parents[slot] < slot
 
 \* What the walk keeps leads from the last committed row downwards, from parent to child.
-\* tree_cache.py:171
+\* tree_cache.py:172
 KeptIsAPath ==
     \A i \in 0..(Len(kept) - 1) :
         Slice(parents, kept[i + 1] - 1, kept[i + 1]) = Slice(<<0>> \o kept, i, i + 1)
 
 \* No row is kept that no forward has written.
-\* tree_cache.py:179
+\* tree_cache.py:180
 KeptIsWritten ==
     \A slot \in Elements(kept) : slot <= written
 
 \* No forward reads beyond the last row.
-\* tree_cache.py:184
+\* tree_cache.py:185
 NoGhostReads ==
     \A reader \in Readers : reading[reader] <= committed + Len(parents)
 
 \* Every committed row that the next token sees is there.
-\* tree_cache.py:189
+\* tree_cache.py:190
 WindowIsWhole ==
     low <= LastUnseen(committed)
 
 \* Every row that a forward in flight sees is there.
-\* tree_cache.py:194
+\* tree_cache.py:195
 ReadsAreWhole ==
     \A reader \in Readers : reading[reader] # 0 => low <= LastUnseen(reading[reader])
 
 \* No row moves or vanishes under a reader: in its place it stays what it is, or becomes certain.
-\* tree_cache.py:201
+\* tree_cache.py:202
 RowsStayPut ==
     [][LET highest == MaxOr({reading[r] : r \in {r \in Readers : reading'[r] = reading[r]}}, 0)
        IN  IF   highest = 0
@@ -266,24 +267,24 @@ RowsStayPut ==
                 IN  low' = low /\ (as_it_was \/ certain_in_place)]_vars
 
 \* A forward in flight is known by its top until it has returned.
-\* tree_cache.py:214
+\* tree_cache.py:215
 ReadsUntilFinished ==
     [][\A r \in Readers : reading[r] = 0 \/ reading'[r] = 0 \/ reading'[r] = reading[r]]_vars
 
 \* Committed rows stay until the request is over; behind a tree only the kept path is added to them.
-\* tree_cache.py:221
+\* tree_cache.py:222
 CertainForGood ==
     [][LET added == committed' - committed
            from_the_tree == added = Len(kept) /\ parents' = <<>>
        IN  committed' = 0 \/ added = 0 \/ (added > 0 /\ (parents = <<>> \/ from_the_tree))]_vars
 
 \* Rows are evicted while others are read again.
-\* tree_cache.py:228
+\* tree_cache.py:229
 Never_WindowSlides ==
     ~(low > 0 /\ ~IsQuiet)
 
 \* A path is kept whose rows are not next to one another.
-\* tree_cache.py:233
+\* tree_cache.py:234
 Never_Gathers ==
     ~(\E i \in 0..(Len(kept) - 1) : kept[i + 1] # i + 1)
 

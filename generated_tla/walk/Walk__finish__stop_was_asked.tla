@@ -60,13 +60,13 @@ TypeOK ==
     /\ at \in 0..MaxNodes
 
 \* What a verdict can be: the target's next token, where it was asked on the path that was emitted.
-\* walk.py:123
+\* walk.py:126
 IsTrueHere(verdict) ==
     LET here == Len(output)
     IN  ~on_course \/ Slice(target, here, here + 1) \in {<<>>, <<verdict>>}
 
 \* A child of the node that the walk is at carries this token.
-\* walk.py:118
+\* walk.py:121
 SomeChildAgrees(verdict) ==
     \E i \in 0..(Len(tokens) - 1) : parents[i + 1] = at /\ tokens[i + 1] = verdict
 
@@ -133,18 +133,20 @@ Finish(verdict) ==
     /\ UNCHANGED target
 
 GoOnGuards ==
-    /\ not_stopped:: phase # "stopped"  \* walk.py:105
+    /\ not_stopped:: phase # "stopped"  \* walk.py:108
 
 \* No stopping criterion says that the last token was the last of all.
+\*
+\* Whoever forgets to ask in the middle of a block emits too much: sglang#31599, vllm#47616.
 \* walk.py:103
 GoOn ==
     /\ GoOnGuards
-    /\ output # target  \* assumed, walk.py:106
+    /\ output # target  \* assumed, walk.py:109
     /\ asked' = TRUE
     /\ UNCHANGED <<target, on_course, phase, output, tokens, parents, at>>
 
 \* A stopping criterion, or the user, ends the request; what is left of the block is not looked at.
-\* walk.py:110
+\* walk.py:113
 Stop ==
     /\ phase' = "stopped"
     /\ tokens' = <<>>
@@ -152,7 +154,7 @@ Stop ==
     /\ at' = 0
     /\ UNCHANGED <<target, on_course, asked, output>>
 
-\* walk.py:129
+\* walk.py:132
 Terminated ==
     /\ phase = "stopped"
     /\ UNCHANGED vars
@@ -181,45 +183,45 @@ StepsWellDefined ==
        \/ Len(output') > 0 /\ (\A i \in 0..(Len(tokens) - 1) : i < Len(parents))]_vars
 
 \* The output is a prefix of what the target alone would have emitted.
-\* walk.py:133
+\* walk.py:136
 NonInterference ==
     output = Take(target, Len(output))
 
 \* Tokens are emitted while the walk is in a tree, one at a time.
-\* walk.py:138
+\* walk.py:141
 OnlyWhatWasVerified ==
     [][LET gained == Len(output') - Len(output)
        IN  gained = 0 \/ (gained = 1 /\ phase = "walking")]_vars
 
 \* The walk goes from a node to one of its children, or leaves the tree.
-\* walk.py:144
+\* walk.py:147
 DownTheTree ==
     [][at' \in {0, at} \/ Slice(parents, at' - 1, at') = <<at>>]_vars
 
 \* A block that ends with a token was walked as far as it agreed.
-\* walk.py:149
+\* walk.py:152
 NothingWasted ==
     [][LET ended == phase = "walking" /\ phase' = "between"
        IN  ~ended \/ ~SomeChildAgrees(output'[Len(output')])]_vars
 
 \* A tree stays as it is while the walk is in it.
-\* walk.py:155
+\* walk.py:158
 JudgedAsProposed ==
     [][LET unchanged == tokens' = tokens /\ parents' = parents
        IN  unchanged \/ phase # "walking" \/ phase' # "walking"]_vars
 
 \* Nothing comes after the end.
-\* walk.py:161
+\* walk.py:164
 StoppedForGood ==
     [][phase # "stopped"]_vars
 
 \* The target's last token is followed by the end, whatever was drafted.
-\* walk.py:166
+\* walk.py:169
 Ends ==
     <>(phase = "stopped")
 
 \* The last token of all is drafted, and more is drafted behind it.
-\* walk.py:171
+\* walk.py:174
 Never_StoppedInMidBlock ==
     ~(output = target /\ at = 1 /\ Slice(parents, 1, 2) = <<1>>)
 

@@ -91,11 +91,62 @@ def test_what_every_guard_of_the_cache_is_for() -> None:
     }
 
 
-@pytest.mark.parametrize("cls", [HandOff, Walk])
-def test_every_guard_of_the_others_is_needed(cls: type[Protocol]) -> None:
-    report = campaign(cls)
+def test_what_every_guard_of_the_hand_off_is_for() -> None:
+    report = campaign(HandOff)
     assert report.exit_code == 0, report.problems
-    assert {mutant.status for mutant in report.mutants or ()} == {"killed"}
+    assert {mutant.guard: mutant.verdict.violated for mutant in report.mutants or ()} == {
+        "start_draft.still_open": "nothing_starts_at_the_end",
+        "start_draft.drafter_idle": "one_forward_of_each",
+        "start_draft.nothing_waits": "one_forward_of_each",
+        "finish_draft.is_drafting": "type_ok",
+        "draft_failed.is_drafting": "type_ok",
+        "start_verification.still_open": "nothing_starts_at_the_end",
+        "start_verification.from_the_committed_prefix": "verifies_what_is_committed",
+        "verdict.is_verifying": "committed_by_a_verdict",
+        "verification_failed.is_verifying": "ends_in_order",
+        "drop.is_stale": "nothing_good_is_lost",
+        "abort.still_open": "ends_in_order",
+        "close.is_closing": "ends_in_order",
+        "close.no_draft_in_flight": "closed_is_quiet",
+        "close.no_verification_in_flight": "closed_is_quiet",
+    }
+
+
+def test_what_every_guard_of_the_walk_is_for() -> None:
+    report = campaign(Walk)
+    assert report.exit_code == 0, report.problems
+    assert {mutant.guard: mutant.verdict.violated for mutant in report.mutants or ()} == {
+        "propose.between_blocks": "judged_as_proposed",
+        "propose.one_parent_each": "well_defined",
+        "descend.stop_was_asked": "non_interference",
+        "descend.drafted": "down_the_tree",
+        "descend.agrees": "non_interference",
+        "finish.walking": "only_what_was_verified",
+        "finish.stop_was_asked": "non_interference",
+        "finish.no_child_agrees": "nothing_wasted",
+        "go_on.not_stopped": "stopped_for_good",
+    }
+
+
+class DeadDrafter(HandOff):
+    """A drafter that may die without a word: nothing says that its forward ever ends."""
+
+    @action
+    def finish_draft(self) -> None:
+        guard(is_drafting=self.drafting is not None)
+        self.waiting, self.drafting = self.drafting, None
+        self.waiting_from, self.drafting_from = self.drafting_from, None
+        self.drafter_forwards -= 1
+
+
+def test_a_worker_that_dies_silently_keeps_the_caches_for_ever(engine: Engine) -> None:
+    """What waits for a forward needs that it ends: a worker must report a forward that raised (vllm#46283)."""
+    for name in ("ended", "goes_on"):
+        result = check(engine, DeadDrafter, frozenset({name}))
+        assert (result.status, result.violated) == ("violated", name)
+        assert result.trace is not None
+        assert result.trace.steps[-1].state["drafting"] is not None
+        assert check(engine, HandOff, frozenset({name})).status == "holds"
 
 
 # ------------------------------------------------------------------------------------------- what the cache refines
