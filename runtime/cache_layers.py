@@ -125,14 +125,14 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         """The held keys, [1, heads, held, size]: a view, made when it is asked for. None before the first update."""
         return self._held(0) if self.is_initialized else None
 
+    @keys.setter
+    def keys(self, _: None) -> None:
+        """The library's initialiser sets None."""
+
     @property
     def values(self) -> torch.Tensor | None:
         """The held values, in the same way."""
         return self._held(1) if self.is_initialized else None
-
-    @keys.setter
-    def keys(self, _: None) -> None:
-        """The library's initialiser sets None."""
 
     @values.setter
     def values(self, _: None) -> None:
