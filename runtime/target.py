@@ -140,7 +140,6 @@ class TargetModel:
         attended = _attended(attention_mask, total, self.device)
         if attended is None and cache.attended is not None:
             raise ValueError("the rows so far came with an attention mask: pass one for all rows")
-        cache.attended = attended
         places = torch.arange(total, device=self.device) if attended is None else attended.long().cumsum(0) - 1
         # As plain generation does; what is read there does not matter.
         places = places.clamp(min=0)
@@ -164,6 +163,8 @@ class TargetModel:
                 if first > 0:
                     cache.finish_read(reader)
             cache.fill(last - first)
+            if attended is not None:
+                cache.attended = attended[:last]
             logits = result.logits
             hidden.append(result.hidden)
         assert logits is not None

@@ -59,6 +59,30 @@ def test_a_forward_that_fails_leaves_nothing(family: str, failure: type[BaseExce
     assert deviation(target.verify(cache, tree).logits, expected) <= near(family)
 
 
+def test_a_prompt_that_fails_in_its_second_chunk() -> None:
+    """What was committed of it stays, with its padding; the rest may be tried again."""
+    model = shared("gemma3")
+    target = TargetModel(model)
+    text = [0, 0, 0, 0, *prompt(15)]
+    mask = torch.tensor([[0] * 4 + [1] * 15])
+    failing = True
+
+    def fail(index: int) -> None:
+        if failing and index == 1 and cache.committed:
+            raise Failure
+
+    cache = target.new_cache(100, 16, provenance=True, after_update=fail)
+    with pytest.raises(Failure):
+        target.prefill(cache, text[:-1], mask[:, :-1], chunk=6)
+    assert set(cache.lengths()) == {6}
+    assert cache.extent.root_position == 2
+    failing = False
+    target.prefill(cache, text[6:-1], mask[:, :-1], chunk=6)
+    tree = random_tree(random.Random(0), text[-1], 9)
+    expected = path_outputs(model, text, tree, padding=4)[0]
+    assert deviation(target.verify(cache, tree).logits, expected) <= near("gemma3")
+
+
 def test_restore_by_absolute_length() -> None:
     """However far each layer got, and though the sliding ones have dropped rows."""
     model = shared("gemma3")
