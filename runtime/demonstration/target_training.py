@@ -23,7 +23,7 @@ from .windows import Corpus, Row, held_out_batches, training_batch
 _TOKENS_A_STEP = 4096
 _SHORT, _LONG = 256, 512  # short windows train faster; the last part is for what needs more context
 _LONG_FROM = 0.6  # of the time
-_UNLIKELY_FROM = 0.65  # of the time: from then on repetitions in the target's own text are made less probable
+_UNLIKELY_FROM = 0.8  # of the time: from then on repetitions in the target's own text are made less probable
 _UNLIKELY_SEQUENCES, _UNLIKELY_STEPS = 16, 4  # said anew every few steps, a part of them for each step
 _UNLIKELY_PROMPT, _UNLIKELY_NEW = 32, 96
 _SAVE_EVERY = 150.0  # seconds

@@ -381,6 +381,7 @@ def test_a_step_on_unlikelihood_makes_a_repetition_less_probable() -> None:
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(target_training, "_TOKENS_A_STEP", 512)
+    monkeypatch.setattr(target_training, "_UNLIKELY_FROM", 1e-6)
     monkeypatch.setattr(target_training, "_UNLIKELY_SEQUENCES", 4)
     monkeypatch.setattr(target_training, "_UNLIKELY_NEW", 12)
     small = {"_SEQUENCES": 2, "_NEW": 24, "_BATCH": 2, "_BLOCKS": 2, "_MEASURED": 1, "_MEASURED_NEW": 2}
@@ -408,11 +409,19 @@ def test_target_training_stops_when_asked_and_goes_on_where_it_was(corpus: Corpu
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
     assert [path.name for path in tmp_path.iterdir()] == ["target.pt"]
 
-    # Most of the remaining time is the last part, with unlikelihood.
+    spoken: list[float] = []
+
+    def unlikelihood(*arguments: Any) -> torch.Tensor:
+        loss = unlikelihood_loss(*arguments)
+        spoken.append(loss.item())
+        return loss
+
     run = TargetRun(checkpoint, progress.seconds + 1.5, 0, False, lines.append)
-    trained = train_target(run, corpus, resume=True, start=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(target_training, "unlikelihood_loss", unlikelihood)
+        trained = train_target(run, corpus, resume=True, start=None)
     later, _, after = load_checkpoint(checkpoint)
-    assert after.step > 1
+    assert after.step == 1 + len(spoken) > 1, "in the last part of the time every step has its share of unlikelihood"
     assert after.tokens == after.step * 512
     assert not torch.equal(later["model.embed_tokens.weight"], weights["model.embed_tokens.weight"])
     assert torch.equal(later["model.embed_tokens.weight"], trained.model.embed_tokens.weight)
