@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..protocols.hand_off import HandOff
 from ..protocols.tree_cache import TreeCache
+from ..protocols.walk import Walk
 from ..transpiler.questions import without
 from .acting_cache import act_on_cache
+from .acting_hand_off import act_on_hand_off
+from .acting_walk import act_on_walk
 from .effects import Act, Effect
 
 
@@ -23,17 +27,26 @@ def act_out(
     constants: Mapping[str, Any],
     *,
     prompt: Sequence[int],
+    chosen: Mapping[str, Any] | None = None,
     guarded: bool = False,
 ) -> Effect:
     """What comes of a counter-example, with the guard dropped, or with all guards in place.
 
     model: a causal language model of `transformers`, fp32. guard: `tree_cache.commit.no_reader_above`, the one that the
-    trace was found without. constants: those of the check. prompt: tokens, a dozen or so.
+    trace was found without. constants: those of the check. prompt: tokens, a dozen or so. chosen: what the trace's
+    initial state chose (the target of `walk`).
 
     Raises ValueError for a guard that there is not, or a trace that does not fit the model.
     """
     name, _, rest = guard.partition(".")
-    if name != "tree_cache":
-        raise ValueError(f"{guard!r} names no guard of the decoder")
-    variant = TreeCache if guarded else without(TreeCache, rest)
-    return act_on_cache(model, trace, constants, prompt=prompt, variant=variant)
+    match name:
+        case "tree_cache":
+            cache = TreeCache if guarded else without(TreeCache, rest)
+            return act_on_cache(model, trace, constants, prompt=prompt, variant=cache)
+        case "hand_off":
+            hand_off = HandOff if guarded else without(HandOff, rest)
+            return act_on_hand_off(model, trace, prompt=prompt, variant=hand_off)
+        case "walk":
+            walk = Walk if guarded else without(Walk, rest)
+            return act_on_walk(model, trace, constants, (chosen or {})["trace"], prompt=prompt, variant=walk)
+    raise ValueError(f"{guard!r} names no guard of the decoder: begin with tree_cache, hand_off or walk")

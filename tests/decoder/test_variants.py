@@ -13,14 +13,19 @@ from typing import Any
 
 import pytest
 
-from protocheck import Protocol
+from protocheck import Protocol, action, guard
+from protocheck.protocols.hand_off import HandOff
 from protocheck.protocols.tree_cache import TreeCache
+from protocheck.protocols.walk import Walk
 from protocheck.runtime.acting import act_out
 from protocheck.runtime.effects import Act, Effect, Kind
 from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.report import Report
+from protocheck.toolchain.results import CheckJob, Trace
 from protocheck.transpiler.frontend import compile_protocol
+from protocheck.transpiler.instance import instantiate
+from protocheck.transpiler.mutation import drop_guard
 from protocheck.transpiler.naming import snake_case
 
 from .models import prompt, tiny
@@ -49,6 +54,41 @@ TREE_CACHE: dict[str, tuple[Kind, str]] = {
     # The rows are another request's by now.
     "release.nobody_reads": ("corrupted", "drafter's forward up to row 1: .* is off by"),
 }
+HAND_OFF: dict[str, tuple[Kind, str]] = {
+    "start_draft.still_open": ("unharmed", "1 forwards were launched after the end"),
+    # Two forwards of one drafter over one cache.
+    "start_draft.drafter_idle": ("crashed", "the layers have different lengths"),
+    "start_draft.nothing_waits": ("unharmed", "1 drafts dropped"),
+    "finish_draft.is_drafting": ("unreached", "no draft is under way that could be finished"),
+    "draft_failed.is_drafting": ("unreached", "no draft is under way that could fail"),
+    "start_verification.still_open": ("unharmed", "1 forwards were launched after the end"),
+    # The shortest trace has no draft at all; for one that has, see below.
+    "start_verification.from_the_committed_prefix": ("unreached", "no draft waits that could be verified"),
+    "verdict.is_verifying": ("unreached", "nothing is being verified that there could be a verdict on"),
+    "verification_failed.is_verifying": ("unreached", "nothing is being verified that could fail"),
+    "drop.is_stale": ("unharmed", "1 drafts dropped"),
+    "abort.still_open": ("unharmed", "0 forwards were launched after the end"),
+    "close.is_closing": ("corrupted", "the text ends after 0 tokens, though nobody has ended it"),
+    "close.no_draft_in_flight": ("crashed", "ValueError: layer 0 holds rows"),
+    # The cache has a guard of its own against this.
+    "close.no_verification_in_flight": ("crashed", r"release\(\) is refused by nobody_reads"),
+}
+WALK: dict[str, tuple[Kind, str]] = {
+    # The rows of the first tree are taken for those of the second.
+    "propose.between_blocks": ("corrupted", "token 1 of the text is .* where plain decoding emits"),
+    "propose.one_parent_each": ("unreached", "a draft tree of 2 tokens, but 1 parents"),
+    "descend.stop_was_asked": ("corrupted", "2 tokens were emitted, but the text ends after 1"),
+    "descend.drafted": ("unreached", "parents come before their children"),
+    "descend.agrees": ("corrupted", "token 2 of the text is .* where plain decoding emits"),
+    "finish.walking": ("unreached", "no tree was verified"),
+    "finish.stop_was_asked": ("corrupted", "2 tokens were emitted, but the text ends after 1"),
+    # What was verified is computed again.
+    "finish.no_child_agrees": ("unharmed", "what was emitted is plain decoding's"),
+    # Nobody asks a text that is over whether it goes on.
+    "go_on.not_stopped": ("unharmed", "what was emitted is plain decoding's"),
+}
+TABLES: dict[type[Protocol], dict[str, tuple[Kind, str]]] = {TreeCache: TREE_CACHE, HandOff: HAND_OFF, Walk: WALK}
+EVERY = [(cls, guard) for cls, table in TABLES.items() for guard in table]
 DECLARED = {"finish_read.is_reading"}
 """Guards whose loss changes nothing in the protocol: there is nothing to act out."""
 
@@ -64,41 +104,99 @@ def model() -> Any:
     return tiny("gemma3", window=3, layers=3)
 
 
-def counter_example(cls: type[Protocol], guard: str) -> tuple[list[Act], dict[str, Any]]:
+def acts_of(trace: Trace) -> tuple[list[Act], dict[str, Any]]:
+    """The steps of a trace, and what its initial state chose."""
+    first, *steps = trace.steps
+    return [Act(step.action or "", dict(step.arguments)) for step in steps], dict(first.arguments)
+
+
+def counter_example(cls: type[Protocol], guard: str) -> Trace:
     (mutant,) = (mutant for mutant in campaign(cls).mutants or () if mutant.guard == guard)
     trace = mutant.verdict.answer.trace
     assert trace is not None
-    steps = [Act(step.action, dict(step.arguments)) for step in trace.steps if step.action is not None]
-    return steps, dict(campaign(cls).instance.constants)
+    return trace
 
 
-def acted(cls: type[Protocol], guard: str, *, guarded: bool) -> Effect:
+def acted(cls: type[Protocol], guard: str, trace: Trace, *, guarded: bool) -> Effect:
     before = threading.active_count()
-    steps, constants = counter_example(cls, guard)
+    acts, chosen = acts_of(trace)
     name = f"{snake_case(cls.__name__)}.{guard}"
-    effect = act_out(model(), name, steps, constants, prompt=prompt(8), guarded=guarded)
+    constants = campaign(cls).instance.constants
+    effect = act_out(model(), name, acts, constants, prompt=prompt(8), chosen=chosen, guarded=guarded)
     assert threading.active_count() == before
     return effect
 
 
-def test_the_table_has_every_guard() -> None:
-    assert set(TREE_CACHE) | DECLARED == set(compile_protocol(TreeCache).guard_names)
-    survivors = {mutant.guard for mutant in campaign(TreeCache).mutants or () if mutant.status == "survived"}
-    assert survivors == DECLARED
+@pytest.mark.parametrize("cls", TABLES)
+def test_the_tables_have_every_guard(cls: type[Protocol]) -> None:
+    survivors = {mutant.guard for mutant in campaign(cls).mutants or () if mutant.status == "survived"}
+    assert survivors <= DECLARED
+    assert set(TABLES[cls]) | survivors == set(compile_protocol(cls).guard_names)
 
 
-@pytest.mark.parametrize("guard", TREE_CACHE)
-def test_the_guarded_cache_refuses_the_step(guard: str) -> None:
-    effect = acted(TreeCache, guard, guarded=True)
+@pytest.mark.parametrize(("cls", "guard"), EVERY)
+def test_the_guarded_protocol_refuses_the_step(cls: type[Protocol], guard: str) -> None:
+    trace = counter_example(cls, guard)
+    effect = acted(cls, guard, trace, guarded=True)
     action, name = guard.split(".")
     assert (effect.kind, effect.guards) == ("refused", (name,))
     assert effect.step is not None
-    assert counter_example(TreeCache, guard)[0][effect.step].action == action
+    assert acts_of(trace)[0][effect.step].action == action
 
 
-@pytest.mark.parametrize("guard", TREE_CACHE)
-def test_the_cache_without_it(guard: str) -> None:
-    kind, why = TREE_CACHE[guard]
-    effect = acted(TreeCache, guard, guarded=False)
+@pytest.mark.parametrize(("cls", "guard"), EVERY)
+def test_what_comes_without_it(cls: type[Protocol], guard: str) -> None:
+    kind, why = TABLES[cls][guard]
+    effect = acted(cls, guard, counter_example(cls, guard), guarded=False)
     assert effect.kind == kind, effect
     assert re.search(why, effect.why), effect
+
+
+# ------------------------------------------------------------------------------------ drafts from another text
+
+
+class OneAtATime(HandOff):
+    """As the decoder is built: its verifier verifies one draft after the other, and none that is not there."""
+
+    @action(fairness="weak")
+    def start_verification(self) -> None:
+        """The waiting draft goes to the target."""
+        guard(
+            still_open=self.phase == "open",
+            from_the_committed_prefix=self.waiting == "true",
+            something_waits=self.waiting is not None,
+            verifier_idle=not self.verifying,
+        )
+        self.waiting = None
+        self.verifying = True
+        self.verifying_from, self.waiting_from = self.waiting_from, None
+
+
+def test_a_stale_draft_that_is_verified() -> None:
+    guard = "start_verification.from_the_committed_prefix"
+    instance = instantiate(drop_guard(compile_protocol(OneAtATime), guard))
+    found = ExplorerEngine().check(CheckJob(instance))
+    assert (found.status, found.violated) == ("violated", "verifies_what_is_committed")
+    assert found.trace is not None
+    refused = acted(HandOff, guard, found.trace, guarded=True)
+    assert (refused.kind, refused.guards) == ("refused", ("from_the_committed_prefix",))
+    effect = acted(HandOff, guard, found.trace, guarded=False)
+    assert effect.kind == "corrupted", (effect, [str(act) for act in acts_of(found.trace)[0]])
+    assert re.search("where plain decoding emits", effect.why), effect
+
+
+# ----------------------------------------------------------------------------------------- traces that do not fit
+
+
+def test_a_trace_for_another_window() -> None:
+    acts, chosen = acts_of(counter_example(TreeCache, "evict.nobody_reads"))
+    constants = campaign(TreeCache).instance.constants
+    other = tiny("gemma3", window=8, layers=3)
+    with pytest.raises(ValueError, match="sliding layers of 3 rows, but the model's have 8"):
+        act_out(other, "tree_cache.evict.nobody_reads", acts, constants, prompt=prompt(8), chosen=chosen)
+
+
+@pytest.mark.parametrize("guard", ["rollback.rollback.shrinks", "tree_cache", "tree_cache.commit.no_reader"])
+def test_guards_that_there_are_not(guard: str) -> None:
+    with pytest.raises(ValueError, match="guard"):
+        act_out(model(), guard, [], {"max_rows": 4, "max_nodes": 3}, prompt=prompt(8))
