@@ -16,6 +16,7 @@ from protocheck.runtime.pruning import DraftError
 from protocheck.runtime.tree import DraftTree
 from protocheck.transpiler.refusals import GuardRefused
 
+from .conftest import no_thread_is_left
 from .drafters import FailingDrafter, RightDrafter, Scripted
 from .models import tiny
 
@@ -384,10 +385,10 @@ def test_bad_decoders(model: Any, arguments: dict[str, Any], message: str) -> No
 def test_drafts_that_are_none(
     model: Any, prompt: torch.Tensor, drafted: Callable[[tuple[int, ...], int], DraftTree], message: str, threads: bool
 ) -> None:
-    decoder = SpeculativeDecoder(model, Drafts(drafted), threads=threads)
+    decoder = SpeculativeDecoder(model, Drafts(drafted), adaptive=False, threads=threads)
     with pytest.raises(DraftError, match=message):
         ours(decoder, prompt)
-    assert threading.active_count() == 1
+    assert no_thread_is_left()
 
 
 class Broken(RuntimeError):
@@ -397,10 +398,11 @@ class Broken(RuntimeError):
 @THREADS
 @pytest.mark.parametrize("at", [1, 2, 4])
 def test_an_exception_in_the_drafter(model: Any, prompt: torch.Tensor, at: int, threads: bool) -> None:
-    decoder = SpeculativeDecoder(model, FailingDrafter(at, Broken("out of ideas")), threads=threads, monitors=True)
+    drafter = FailingDrafter(at, Broken("out of ideas"))
+    decoder = SpeculativeDecoder(model, drafter, adaptive=False, threads=threads, monitors=True)
     with pytest.raises(Broken, match="out of ideas"):
         ours(decoder, prompt)
-    assert threading.active_count() == 1
+    assert no_thread_is_left()
     # The drafter counts on, and does not fail a second time.
     assert torch.equal(ours(decoder, prompt), plain(model, prompt))
 
@@ -424,7 +426,7 @@ def test_an_exception_in_the_target(model: Any, prompt: torch.Tensor, forward: i
             ours(decoder, prompt)
     finally:
         hook.remove()
-    assert threading.active_count() == 1
+    assert no_thread_is_left()
     assert torch.equal(ours(decoder, prompt), plain(model, prompt))
 
 
@@ -443,7 +445,7 @@ def test_an_abort_from_another_thread(model: Any, prompt: torch.Tensor, threads:
 
     with pytest.raises(Aborted, match="after"):
         ours(decoder, prompt, streamer=Aborting())
-    assert threading.active_count() == 1
+    assert no_thread_is_left()
     assert 6 <= len(heard) < LENGTH
     assert torch.equal(ours(decoder, prompt), plain(model, prompt))
 
@@ -474,7 +476,7 @@ def test_an_abort_reaches_a_verifier_that_waits_for_a_draft(model: Any, prompt: 
     verifier.join(30)
     assert [type(error) for error in ended] == [Aborted]
     assert decoder.statistics.forwards == 0
-    assert threading.active_count() == 1
+    assert no_thread_is_left()
 
 
 def test_one_text_at_a_time(model: Any, prompt: torch.Tensor) -> None:

@@ -7,7 +7,6 @@ labelled, and every read of one is checked; every invariant of the three protoco
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from protocheck.runtime.decoder import SpeculativeDecoder
 from protocheck.runtime.drafters.base import Drafter
 from protocheck.runtime.drafters.prompt_lookup import PromptLookupDrafter
 
+from .conftest import no_thread_is_left
 from .drafters import EmptyDrafter, HalfRightDrafter, RandomDrafter, RightDrafter, TooLongDrafter, WrongDrafter
 from .models import FAMILIES, Attention, tiny
 
@@ -78,7 +78,7 @@ def compare(
     torch.manual_seed(11)
     assert torch.equal(expected(model, ids, custom_generate=decoder, **arguments), plain)
     assert torch.equal(torch.get_rng_state(), state)
-    assert threading.active_count() == 1
+    assert no_thread_is_left()
     return decoder
 
 
