@@ -212,21 +212,30 @@ class Request:
         """The walk: a token is chosen, emitted, and the stopping criteria are asked, one after the other."""
         choose = self._chooser_of(tree, logits)
         self.cache.keep(1)
-        for step in walk(tree, choose, self.rule):
-            self._emit(step)
-            self.statistics.tokens += 1
-            self.statistics.accepted += step.child is not None
-            with self.statistics.stage("choose"):
-                over = self.length == self.prompt.longest or self.stop(self.ids, self.chooser.last_scores())
-            if over:
-                self.rule.stop()
-            else:
-                self.rule.go_on()
-                if step.child is not None:
-                    self.cache.keep(step.child + 1)
+        steps = walk(tree, choose, self.rule)
+        over = False
+        while not over:
+            with self.statistics.stage("walk"):
+                step = next(steps, None)
+                if step is None:
+                    return
+                over = self._taken(step)
             yield Emitted(step.token, step.child is not None, self._forwards - 1, len(tree) - 1)
-            if over:
-                return
+
+    def _taken(self, step: Step) -> bool:
+        """Emit a token; whether it is the last of all."""
+        self._emit(step)
+        self.statistics.tokens += 1
+        self.statistics.accepted += step.child is not None
+        with self.statistics.stage("choose"):
+            over = self.length == self.prompt.longest or self.stop(self.ids, self.chooser.last_scores())
+        if over:
+            self.rule.stop()
+        else:
+            self.rule.go_on()
+            if step.child is not None:
+                self.cache.keep(step.child + 1)
+        return over
 
     def _chooser_of(self, tree: DraftTree, logits: torch.Tensor) -> Callable[[int, tuple[int, ...]], int]:
         if self.draws is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-STAGES = ("prefill", "draft", "verify", "choose", "commit")
+STAGES = ("prefill", "draft", "verify", "choose", "walk", "commit")
 
 
 @dataclass
@@ -16,9 +16,10 @@ class Statistics:
 
     tokens: emitted ones. forwards: of the target, the prefill's chunks left out. drafted, accepted: nodes of draft
     trees besides their roots, and those among them that were emitted. plain: forwards without any draft. seconds: by
-    stage, of wall time: the prompt's forward; drafting; the target's forward over a tree with its masks; logits
-    processors, draws and stopping criteria; gathering, cutting and evicting rows. Of a drafter that runs ahead only the
-    time that the verifier waited for it counts as drafting.
+    stage, of wall time: the prompt's forward; drafting; the target's forward over a tree, with its masks and the steps
+    of the cache's protocol around it; logits processors, draws and stopping criteria; the walk, and the steps that go
+    with it; gathering, cutting and evicting rows. A moment in a stage within a stage counts for the inner one. Of a
+    drafter that runs ahead only the time that the verifier waited for it counts as drafting.
     """
 
     tokens: int = 0
@@ -27,6 +28,8 @@ class Statistics:
     accepted: int = 0
     plain: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    _within: float = field(default=0.0, repr=False, compare=False)
+    """Seconds of the stages that have ended within the one that is running."""
 
     @property
     def tokens_per_forward(self) -> float:
@@ -41,8 +44,11 @@ class Statistics:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time of a block to a stage, also when it fails."""
+        outside, self._within = self._within, 0.0
         started = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[name] += time.perf_counter() - started
+            took = time.perf_counter() - started
+            self.seconds[name] += took - self._within
+            self._within = outside + took
