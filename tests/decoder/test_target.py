@@ -41,6 +41,30 @@ def test_each_node_has_the_logits_of_its_path(family: str, attention: Attention)
         assert cache.committed > WINDOW or length < 3
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("window", [2, 5, 16])
+@pytest.mark.parametrize("family", ALL)
+def test_long_runs(family: str, window: int, attention: Attention) -> None:
+    """Trees up to 64 nodes, buffers that grow and move, windows smaller than a tree is deep."""
+    model = tiny(family, window=window, attention=attention)
+    target = TargetModel(model)
+    rng = random.Random(f"{family} {window}")
+    for _ in range(4):
+        padding = rng.choice((0, 0, 7))
+        text = [0] * padding + list(prompt(rng.randint(1, 60), seed=rng.randrange(1000)))
+        mask = torch.tensor([[0] * padding + [1] * (len(text) - 1 - padding)])
+        cache = target.new_cache(1000, 64, provenance=rng.random() < 0.5)
+        if len(text) > 1:
+            target.prefill(cache, text[:-1], mask if padding else None, chunk=rng.choice((None, 1, 5)))
+        for _ in range(40):
+            tree = random_tree(rng, text[-1], rng.choice((1, 2, 7, 16, 64)))
+            logits = target.verify(cache, tree).logits
+            assert deviation(logits, path_outputs(model, text, tree, padding)[0]) <= 3 * near(family)
+            text = text[:-1] + accept(cache, tree, rng.randrange(len(tree))) + [rng.randrange(3, 101)]
+        cache.release()
+
+
 @pytest.mark.parametrize("family", ALL)
 def test_with_padding_on_the_left(family: str) -> None:
     model = shared(family)
