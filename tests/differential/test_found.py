@@ -437,6 +437,37 @@ def test_what_a_branch_leaves_undefined_is_not_asked_for() -> None:
     agrees(HalfDefined)
 
 
+@dataclass(frozen=True)
+class Square:
+    at: Small
+    on: bool
+
+
+class Shortened(Protocol):
+    """Seed 8591: the parts of what is bound under a condition were given one name."""
+
+    x: Annotated[tuple[bool, ...], MaxLen(2)] = ()
+    queue: Annotated[tuple[Square, ...], MaxLen(2)] = (Square(2, True),)
+    owner: Small = 1
+    tail: bool = False
+
+    @action
+    def send(self) -> None:
+        if len(self.x) == 1 or self.tail:
+            self.queue = ()
+        if self.owner < 2:
+            self.queue = self.queue[self.owner :]
+            unused = self.queue  # noqa: F841  (it makes the value worth a name)
+
+    @action
+    def stir(self) -> None:
+        self.owner = 0
+
+
+def test_parts_have_names_of_their_own() -> None:
+    agrees(Shortened)
+
+
 class Careless(Protocol):
     """Its second invariant has no value where the queue is empty."""
 

@@ -243,11 +243,13 @@ class Lowering:
                 self.items.append(Assign(name.name, low.both(condition, word)))
                 return Truth(name)
             case Parts() | Entries() | Listing() if condition != low.TRUE:
-                # An item may be no more than a part of something that is asked for without the condition.
-                return replace(value, items=tuple(self.named(item, hint, condition) for item in value.items))
+                # An item may be no more than a part of something that is asked for without the condition. Local names
+                # begin with no number, so that those of their parts are never the same.
+                parts = (self.named(item, f"{place}of_{hint}", condition) for place, item in enumerate(value.items))
+                return replace(value, items=tuple(parts))
             case Run() if condition != low.TRUE:
-                length = self.named(Number(value.length), hint, condition)
-                elements = self.named(Number(value.elements), hint, condition)
+                length = self.named(Number(value.length), f"0of_{hint}", condition)
+                elements = self.named(Number(value.elements), f"1of_{hint}", condition)
                 assert isinstance(length, Number)
                 assert isinstance(elements, Number)
                 return replace(value, length=length.low, elements=elements.low)
