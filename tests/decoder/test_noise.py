@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from protocheck.runtime import noise
 from protocheck.runtime.noise import CounterNoise, gumbel, philox
 
 from .distributions import chi_square, critical
@@ -56,6 +57,13 @@ def test_uniform() -> None:
     assert chi_square(counts, [1 / 64] * 64) < critical(63)
     # All 53 bits are used.
     assert int((numbers * 2**53).remainder(2).sum()) > 90_000
+
+
+@pytest.mark.parametrize(("word", "number"), [(0, 2.0**-53), (0xFFFFFFFF, 1 - 2.0**-53)])
+def test_the_extreme_numbers(word: int, number: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither 0 nor 1 comes out, of which Gumbel noise would be infinite."""
+    monkeypatch.setattr(noise, "philox", lambda counter, _: (torch.full_like(counter[0], word),) * 4)
+    assert set(CounterNoise(1).uniforms(6, 0).tolist()) == {number}
 
 
 def test_gumbel_noise_is_finite() -> None:

@@ -66,6 +66,11 @@ def test_a_longer_match_comes_first() -> None:
     assert draft(PromptLookupDrafter(matches=1, least=0), prompt, budget=1).tokens == (2, 8)
 
 
+def test_a_longer_match_outvotes_several_short_ones() -> None:
+    """6 7 2 was followed by 8 once; 2 alone was followed by 3 twice, and more lately."""
+    assert draft(PromptLookupDrafter(least=0), (6, 7, 2, 8, 1, 2, 3, 4, 2, 3, 6, 7, 2), budget=1).tokens == (2, 8)
+
+
 def test_of_equals_the_latest_comes_first() -> None:
     prompt = (1, 5, 1, 6, 1, 7, 1)
     assert draft(PromptLookupDrafter(least=0, depth=1), prompt).tokens == (1, 7, 6, 5)
