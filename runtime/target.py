@@ -7,6 +7,7 @@ not known is refused, with the reason: it would decode something else without be
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -340,7 +341,19 @@ def layer_windows(model: Any) -> LayerWindows:
     bidirectional = getattr(config, "use_bidirectional_attention", None)
     if bidirectional is True or bidirectional == "all":
         raise UnsupportedModel(f"{name} attends in both directions (use_bidirectional_attention)")
-    return _windows(name, config)
+    layers = _windows(name, config)
+    if layers.window is not None and not _makes_windows(model):
+        raise UnsupportedModel(
+            f"{name} has sliding_window={layers.window} in its configuration, but its code makes no masks of a window"
+        )
+    return layers
+
+
+def _makes_windows(model: Any) -> bool:
+    """Whether the code of a model, or of the language model in it, uses one of the library's masks for windows."""
+    makers = ("create_sliding_window_causal_mask", "create_masks_for_generate")
+    modules = {type(part).__module__ for part in model.modules()}
+    return any(hasattr(sys.modules.get(module), maker) for module in modules for maker in makers)
 
 
 def _windows(name: str, config: Any) -> LayerWindows:

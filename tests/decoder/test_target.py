@@ -312,6 +312,7 @@ def _no_positions() -> Any:
         (lambda: _with(tiny("gemma3"), use_bidirectional_attention=True), "both directions"),
         (lambda: _with(tiny("gemma3"), sliding_window=None), "sliding_window=None"),
         (lambda: _with(tiny("mistral"), sliding_window=1), "at least 2"),
+        (lambda: _with(tiny("llama"), sliding_window=8), "its code makes no masks of a window"),
     ],
 )
 def test_unsupported_models_are_refused_with_the_reason(make: Any, why: str) -> None:
