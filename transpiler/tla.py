@@ -278,11 +278,16 @@ def _well_defined(protocol: ir.Protocol, dropped: str | None, scope: Scope) -> l
     return found
 
 
-def _of_steps(name: str, notes: Lines, body: ir.Expr, scope: Scope) -> Operator:
-    """`[][body]_vars`: true of every step that changes something."""
+def _of_steps(name: str, notes: Lines, body: ir.Expr, scope: Scope, partial: bool = False) -> Operator:
+    """`[][body]_vars`: true of every step that changes something.
+
+    partial: the body may have no value. TLC evaluates it also for steps that change nothing, where none is asked for.
+    """
     text = scope.text(body)
     shown = lines(body, scope, WIDTH - 12)
-    if inside(text) != text:
+    if partial:
+        shown = (f"\\/ UNCHANGED {VARS}", *hanging("\\/ ", shown))
+    elif inside(text) != text:
         *before, last = hanging("(", shown)
         shown = (*before, f"{last})")
     *before, last = hanging("[][", shown)
@@ -291,6 +296,7 @@ def _of_steps(name: str, notes: Lines, body: ir.Expr, scope: Scope) -> Operator:
 
 def _properties(protocol: ir.Protocol, scope: Scope) -> list[Operator]:
     helpers = {helper.name for helper in protocol.helpers}
+    partial = {obligation.property.name for obligation in property_obligations(protocol)}
     found = []
     for item in protocol.properties:
         note = comments(item.doc, item.span)
@@ -305,7 +311,8 @@ def _properties(protocol: ir.Protocol, scope: Scope) -> list[Operator]:
                     Operator(scope.names["property", item.name], note, body=lines(item.body, scope, WIDTH - 4))
                 )
             case "transition_invariant":
-                found.append(_of_steps(scope.names["property", item.name], note, item.body, scope))
+                name = scope.names["property", item.name]
+                found.append(_of_steps(name, note, item.body, scope, item.name in partial))
             case "reachable":
                 found.append(Operator(scope.names["never", item.name], note, body=(str(negated(body)),)))
             case _:

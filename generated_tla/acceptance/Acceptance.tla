@@ -123,9 +123,10 @@ NonInterference ==
 \* A verdict on a block emits all that agrees and one token more, up to the end of the target's trace.
 \* acceptance.py:93
 NothingWasted ==
-    [][LET agreeing == MaxOf({i \in 0..Len(draft) : Take(draft, i) = Take(Remaining, i)})
-           gained == Len(output') - Len(output)
-       IN  gained = 0 \/ (draft # <<>> /\ gained = Min(agreeing + 1, Len(Remaining)))]_vars
+    [][\/ UNCHANGED vars
+       \/ LET agreeing == MaxOf({i \in 0..Len(draft) : Take(draft, i) = Take(Remaining, i)})
+              gained == Len(output') - Len(output)
+          IN  gained = 0 \/ (draft # <<>> /\ gained = Min(agreeing + 1, Len(Remaining)))]_vars
 
 \* A block stays as it is until its verdict has come.
 \* acceptance.py:100

@@ -201,8 +201,9 @@ DownTheTree ==
 \* A block that ends with a token was walked as far as it agreed.
 \* walk.py:152
 NothingWasted ==
-    [][LET ended == phase = "walking" /\ phase' = "between"
-       IN  ~ended \/ ~SomeChildAgrees(output'[Len(output')])]_vars
+    [][\/ UNCHANGED vars
+       \/ LET ended == phase = "walking" /\ phase' = "between"
+          IN  ~ended \/ ~SomeChildAgrees(output'[Len(output')])]_vars
 
 \* A tree stays as it is while the walk is in it.
 \* walk.py:158

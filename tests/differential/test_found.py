@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 import pytest
 
@@ -23,6 +23,7 @@ from protocheck import (
     invariant,
     leads_to,
     snapshot,
+    transition_invariant,
     without,
 )
 from protocheck.toolchain.explorer import ExplorerEngine
@@ -489,6 +490,32 @@ class Careless(Protocol):
     @invariant
     def starts_with_true(self) -> bool:
         return self.queue[0]
+
+
+class Idle(Protocol):
+    """Seed 101: TLC evaluated a transition invariant for steps that change nothing, and there it had no value."""
+
+    queue: Annotated[tuple[bool, ...], MaxLen(1)] = (True,)
+
+    @action
+    def take(self) -> None:
+        guard(something=self.queue != ())
+        self.queue = self.queue[1:]
+
+    @action
+    def wait(self) -> None:
+        pass
+
+    @transition_invariant
+    def takes_the_first(self, after: Self) -> bool:
+        return min(y for y in range(len(self.queue))) == len(after.queue)
+
+
+def test_nothing_is_asked_of_steps_that_change_nothing() -> None:
+    instance = instantiate(compile_protocol(Idle))
+    results = [engine.check(CheckJob(instance)) for engine in (ExplorerEngine(), TlcEngine())]
+    assert [result.status for result in results] == ["holds", "holds"]
+    agrees(Idle)
 
 
 def test_what_is_not_selected_must_be_defined_too() -> None:
