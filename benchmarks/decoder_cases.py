@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse as repetitive_module
+import numbers as repetitive_module
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -140,7 +140,7 @@ def lookup(size: str, length: int, device: torch.device) -> Case:
     """Prompt lookup, theirs and ours, on Python source."""
     shape = SHAPES[size]
     target = language_model(shape, device)
-    prompt = 512
+    prompt = 1024
     source = Path(repetitive_module.__file__ or "")
     text = python_source(source, prompt + length + 64, shape.vocab)
     calls = Generate(
