@@ -174,14 +174,15 @@ class AssistantDrafter:
 
         offer(-1, row, 0.0, 1)
         while True:
-            # Earlier ones first among equals, so that a node never comes before its parent.
+            # The best ones first, of equals the earlier: a node never comes before its parent, and a tree that is
+            # pruned loses its least probable nodes.
             chosen = heapq.nsmallest(budget, range(len(known)), key=lambda node: (-known[node].total, node))
             # Behind the last of a full tree nothing comes that could still replace one.
             fruitful = chosen[:-1] if len(chosen) == budget else chosen
             next_ones = [node for node in fruitful if node not in expanded and known[node].depth < deepest]
             next_ones = next_ones[: min(self.width, rows.room)]
             if not next_ones:
-                return self._tree(ids[-1], known, sorted(chosen))
+                return self._tree(ids[-1], known, chosen)
             at = rows.grow([(known[node].row, known[node].token) for node in next_ones])
             for node, computed in zip(next_ones, at, strict=True):
                 expanded.add(node)

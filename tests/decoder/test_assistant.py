@@ -154,6 +154,19 @@ def test_a_tree_holds_the_most_probable_paths(family: str, width: int) -> None:
     assert paths(tree) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_tree_of_a_model_that_is_sure_is_deep(width: int) -> None:
+    """Where one token is likely the tree goes on behind it before it considers others."""
+    model = tiny("llama")
+    with torch.no_grad():
+        model.lm_head.weight *= 4
+    tree = started(model, branches=3, width=width, least=0).draft(Context(PROMPT), 12)
+    assert max(tree.depths) > 4
+    assert tree.probabilities is not None
+    assert tree.probabilities == tuple(sorted(tree.probabilities, reverse=True))
+    assert paths(tree) == pytest.approx(reference(model, 3, 12), abs=1e-3)
+
+
 def test_wider_forwards_are_fewer(forwards: list[int]) -> None:
     started(shared("llama"), branches=3, width=1, least=0).draft(Context(PROMPT), 10)
     one_by_one = len(forwards)
