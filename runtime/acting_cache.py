@@ -24,7 +24,7 @@ from ..transpiler.questions import enabled, refused_by
 from ..transpiler.refusals import GuardRefused
 from .cache import TreeKVCache, protocol_for
 from .cache_layers import TreeLayer
-from .effects import FAR, Act, Effect, Plain, Unreached, difference, worst
+from .effects import FAR, Act, Effect, Kind, Plain, Unreached, difference, worst
 from .flights import Flight, Flights
 from .target import TargetModel, text_config
 from .tree import DraftTree
@@ -138,7 +138,6 @@ class _Stage:
     def play(self, trace: Sequence[Act], rounds: int) -> Effect:
         """The trace, then so many rounds of drafting, then what is left."""
         at = None
-        where = {"layer": self.layer, "rounds": rounds if self.layer is not None else None}
         try:
             for index, act in enumerate(trace):
                 at = index
@@ -147,21 +146,23 @@ class _Stage:
             self.go_on(rounds)
         except Unreached as error:
             return Effect("unreached", str(error), at)
-        except GuardRefused as refusal:
-            if at is None or refusal.action != trace[at].action:
-                return Effect("crashed", f"GuardRefused: {refusal}", at, **where)
-            return Effect("refused", str(refusal), at, refusal.guards)
         except Exception as error:
+            if isinstance(error, GuardRefused) and at is not None and error.action == trace[at].action:
+                return Effect("refused", str(error), at, error.guards)
             if not self.wrong:
-                return Effect("crashed", f"{type(error).__name__}: {error}", at, **where)
+                return self.effect("crashed", f"{type(error).__name__}: {error}", rounds, at)
         if self.wrong:
-            return Effect("corrupted", self.wrong[0], **where)
-        return Effect(
+            return self.effect("corrupted", self.wrong[0], rounds)
+        return self.effect(
             "unharmed",
             f"every forward said what a plain one says (largest deviation {self.largest:.0e}), and so do the rows; "
             f"there were {self.most_rows} of them at most, in buffers that grow",
-            **where,
+            rounds,
         )
+
+    def effect(self, kind: Kind, why: str, rounds: int, at: int | None = None) -> Effect:
+        """With the layer and the rounds, where forwards were halted."""
+        return Effect(kind, why, at, layer=self.layer, rounds=None if self.layer is None else rounds)
 
     def end(self) -> None:
         """No thread stays behind."""
@@ -249,7 +250,7 @@ class _Stage:
         positions = torch.tensor([position], device=self.target.device)
 
         def forward() -> torch.Tensor:
-            out = self.target._run(rows, [token], mask, positions, (), last=False)  # type: ignore[arg-type]
+            out = self.target._run(rows, [token], mask, positions, (), last=False)
             logits: torch.Tensor = out.logits[0]
             return logits
 

@@ -142,6 +142,10 @@ class ThreadedDrafting:
                 if self.hand_off.phase == "open":
                     self.hand_off.abort()
             self._wanted.set()
+            # The verifier takes no more steps that the drafter could wait for: if the request is closed already, which
+            # either of them does, the drafter's wait ends now.
+            for seat in self._seats[:1]:
+                seat.leave()
             while self._thread is not None and self._thread.ident is not None and self._thread.is_alive():
                 self._thread.join(JOIN)
             finish(self.hand_off)

@@ -252,7 +252,7 @@ def watched(seed: int, rounds: int, monkeypatch: pytest.MonkeyPatch) -> Counter[
 
 
 def test_requests_under_stress(monkeypatch: pytest.MonkeyPatch) -> None:
-    ends = watched(1, 250, monkeypatch)
+    ends = watched(1, 200, monkeypatch)
     assert all(ends[how] for how in ("complete", "aborted", "drafter", "target", "closed", "in threads")), ends
 
 
@@ -261,3 +261,46 @@ def test_requests_under_stress(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_requests_under_stress_for_long(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = watched(seed, 2_000, monkeypatch)
     assert all(ends[how] for how in ("complete", "aborted", "drafter", "target", "closed", "in threads")), ends
+
+
+def abort_at_each_step(threads: bool, last: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """At the first step, at the second, and so on, until the text is complete before its turn comes; how many."""
+    faulthandler.dump_traceback_later(PATIENCE + last, exit=True)
+    chaos = Chaos(random.Random(0), "nothing", 0)
+    step = Adopted.take
+
+    def counted(self: Adopted, *given: Any, **named: Any) -> None:
+        step(self, *given, **named)
+        chaos.moment("abort")
+
+    monkeypatch.setattr(Adopted, "take", counted)
+    text = plain(None)
+    before = threading.active_count()
+    try:
+        for at in range(1, last + 1):
+            chaotic = Chaotic(HalfRightDrafter(text, 0.7, branches=1, seed=at))
+            decoder = Watched(model(), chaotic, tree_budget=5, adaptive=False, threads=threads, monitors=True)
+            chaos = Chaos(random.Random(at), "abort", at)
+            chaos.abort, chaotic.chaos = decoder.abort, chaos
+            ended, emitted = one_request(decoder, chaos, None, None)
+            assert emitted == list(text[PROMPT.shape[1] :][: len(emitted)])
+            at_its_end(decoder, chaotic)
+            assert threading.active_count() == before
+            if not chaos.aborting:
+                assert ended == "complete"
+                return at
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    return last
+
+
+@pytest.mark.parametrize("threads", [False, True], ids=["inline", "threads"])
+def test_an_abort_at_each_of_the_first_steps(threads: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the first steps a verifier that waited closed the request, and a drafter that waited was left waiting."""
+    assert abort_at_each_step(threads, 24, monkeypatch) == 24
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("threads", [False, True], ids=["inline", "threads"])
+def test_an_abort_at_every_step(threads: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 50 < abort_at_each_step(threads, 1000, monkeypatch) < 1000
