@@ -12,12 +12,14 @@ import threading
 from typing import Any
 
 import pytest
+import torch
 
 from protocheck import Protocol, action, guard
 from protocheck.protocols.hand_off import HandOff
 from protocheck.protocols.tree_cache import TreeCache
 from protocheck.protocols.walk import Walk
 from protocheck.runtime.acting import act_out
+from protocheck.runtime.decoder import Protocols, SpeculativeDecoder
 from protocheck.runtime.effects import Act, Effect, Kind
 from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.explorer import ExplorerEngine
@@ -28,6 +30,7 @@ from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.mutation import drop_guard
 from protocheck.transpiler.naming import snake_case
 
+from .drafters import HalfRightDrafter
 from .models import prompt, tiny
 
 # Guard → what comes of dropping it, and why.
@@ -183,6 +186,29 @@ def test_a_stale_draft_that_is_verified() -> None:
     effect = acted(HandOff, guard, found.trace, guarded=False)
     assert effect.kind == "corrupted", (effect, [str(act) for act in acts_of(found.trace)[0]])
     assert re.search("where plain decoding emits", effect.why), effect
+
+
+# --------------------------------------------------------------------------------------------- without a schedule
+
+
+def test_what_the_decoder_asks_of_its_protocols() -> None:
+    """Inline its steps come in an order in which no guard refuses any, so that the loss of one changes nothing; but
+    where a token goes is the protocol's answer, and nobody else's."""
+    ids = torch.tensor([prompt(12)])
+    arguments = {"max_new_tokens": 16, "do_sample": False, "eos_token_id": None}
+    plain = model().generate(ids, attention_mask=torch.ones_like(ids), **arguments)
+    different = set()
+    for cls in TABLES:
+        for lost in compile_protocol(cls).guard_names:
+            name = f"{snake_case(cls.__name__)}.{lost}"
+            drafter = HalfRightDrafter(plain[0].tolist(), 0.6, branches=1)
+            decoder = SpeculativeDecoder(
+                model(), drafter, tree_budget=6, adaptive=False, protocols=Protocols().without(name)
+            )
+            output = decoder.generate(ids, attention_mask=torch.ones_like(ids), **arguments)
+            if not torch.equal(output, plain):
+                different.add(name)
+    assert different == {"walk.descend.agrees"}
 
 
 # ----------------------------------------------------------------------------------------- traces that do not fit
