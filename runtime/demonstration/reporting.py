@@ -32,7 +32,7 @@ PROMPTS = (
 )
 NEW_TOKENS = 128
 _BUDGETS = (4, 8, 16, 32)
-_SEQUENCES = 24
+_SEQUENCES = 16
 
 
 def looping_prompts(target: Target, tokenizer: Any, prompts: Sequence[str] = PROMPTS) -> list[str]:

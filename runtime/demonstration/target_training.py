@@ -146,6 +146,7 @@ def bits_per_byte(target: Target, row: Row, sample: int | None = None) -> float:
     if sample is not None and sample < len(batches):
         batches = batches[:: len(batches) // sample][:sample]
     nats, tokens = 0.0, 0
+    was_training = target.training
     target.eval()
     with torch.no_grad():
         for windows in batches:
@@ -154,5 +155,5 @@ def bits_per_byte(target: Target, row: Row, sample: int | None = None) -> float:
                 logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="sum"
             ).item()
             tokens += windows[:, 1:].numel()
-    target.train()
+    target.train(was_training)
     return nats / math.log(2) / tokens * (len(row.tokens) / row.bytes)

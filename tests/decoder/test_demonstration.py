@@ -178,6 +178,11 @@ def test_held_out_text_takes_the_bits_that_the_manifest_says(
     held_out = encode_corpus(files[::4], tokenizer.backend_tokenizer).held_out
     said = manifest["measured"]["target"]["held_out_bits_per_byte"]
     assert bits_per_byte(target, held_out, sample=24) == pytest.approx(said, abs=0.25)
+    assert not target.training, "measuring left the target in another mode"
+    target.train()
+    bits_per_byte(target, held_out, sample=1)
+    assert target.training
+    target.eval()
 
 
 def test_the_target_says_more_than_frequent_tokens(target: Any, tokenizer: Any) -> None:
