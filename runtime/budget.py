@@ -4,8 +4,8 @@ What a round of m nodes would have given is known from a round of more: trees gr
 nodes is the first m of a larger one, and the accepted path is cut off where it leaves them. So every observation speaks
 for all smaller budgets; larger ones are tried now and then.
 
-Losses are accounted for as they occur. A round with drafts that gave fewer tokens than plain decoding would have given
-in the same time has lost the difference. Every round allows a fixed share of its time to be lost, gains are credited up
+Losses are accounted for as they occur, at what such rounds cost on average. A round with drafts that gave fewer tokens
+than plain decoding would have given in the same time has lost the difference. Every round allows a fixed share of its time to be lost, gains are credited up
 to a few rounds' worth, and nothing is drafted whose loss, were all of it rejected, is not covered. So the time lost is
 at most that share of all the time, and a small constant, whatever the drafts are like.
 """
@@ -30,7 +30,10 @@ COVER = 6
 LOOK_UP = 16
 """Of so many rounds with drafts, one tries the next larger budget."""
 
-LOOK_PLAIN = 128
+FEW = 3
+"""Measurements of about the same number of nodes of which the least counts."""
+
+LOOK_PLAIN = 40
 """After so many rounds without a plain one, one is decoded plainly, since its cost is what all is measured by."""
 
 
@@ -89,18 +92,21 @@ class CostCurve:
     """
 
     def __init__(self) -> None:
-        self._points: dict[int, tuple[float, float]] = {}
+        # Place → the nodes that it stands for, their mean cost, and how often it was measured.
+        self._points: dict[int, tuple[float, float, int]] = {}
         self._sorted: list[tuple[float, float]] = []
 
     def add(self, nodes: int, seconds: float) -> None:
-        """One measurement. An outlier, in a pause of the machine say, counts as three times what was expected."""
+        """One measurement. The first ones may fall into a pause of the machine: the least of them counts. Later an
+        outlier counts as three times what was expected."""
         place = _arm_of(nodes)
-        if place in self._points:
-            at, mean = self._points[place]
-            self._points[place] = (at + (nodes - at) / 8, mean + (min(seconds, 3 * mean) - mean) / 8)
+        at, mean, count = self._points.get(place, (float(nodes), seconds, 0))
+        if count < FEW:
+            mean = min(mean, seconds)
         else:
-            self._points[place] = (float(nodes), seconds)
-        self._sorted = sorted(self._points.values())
+            mean += (min(seconds, 3 * mean) - mean) / 8
+        self._points[place] = (at + (nodes - at) / 8, mean, count + 1)
+        self._sorted = sorted((at, mean) for at, mean, _ in self._points.values())
 
     def at(self, nodes: int) -> float | None:
         """The expected seconds; None before any measurement. Beyond what was measured the curve goes straight on."""
@@ -199,8 +205,10 @@ class AdaptiveBudget:
             self._since_draft = 0
             self._drafts += 1
             self._draft.add(asked, draft_seconds)
-            # Against what it costs plainly on average: that a plain forward took longer is no loss of the draft's.
-            spent = draft_seconds if nodes == 0 else max(0.0, seconds - plain)
+            # What such a round costs on average: that the machine stood still meanwhile is no loss of the draft's.
+            spent = self._draft.at(asked) or 0.0
+            if nodes > 0:
+                spent += max(0.0, (self._verify.at(nodes) or 0.0) - plain)
             self._balance += (emitted - 1) * plain - spent
             self._learn(nodes, asked, emitted, path)
         self._balance = min(self._balance, COVER * max(self.worst(asked or self.arms[0]), plain))

@@ -87,6 +87,32 @@ def test_rare_drafts_of_a_free_drafter_are_used() -> None:
     assert speed > 0.9 * simulate(FixedBudget(8), lambda _: 0.8, draft, found=0.2)
 
 
+def in_pauses(budget: Budget, rate: float, *, seed: int, tokens: int = 600) -> float:
+    """Speed in units of plain decoding's, on a machine that other programs use: a round in five takes several times as
+    long as its forward. The speed is that of an idle machine, so that it says what was chosen and not when."""
+    rng = random.Random(seed)
+    spent, emitted = 0.0, 0
+    while emitted < tokens:
+        asked = budget.nodes()
+        nodes, length = asked if rng.random() < 0.75 else 0, 1
+        while length <= nodes and rng.random() < rate:
+            length += 1
+        slower = rng.choice([1, 1, 1, 1, 1, 1, 1, 1.5, 4, 8])
+        cost = 3.0 + nodes / 8
+        budget.observe(nodes=nodes, emitted=length, draft_seconds=0.1 * slower, verify_seconds=cost * slower)
+        spent += 0.1 + cost if asked else cost
+        emitted += length
+    return emitted * 3.0 / spent
+
+
+def test_pauses_of_the_machine_are_not_put_down_to_the_drafts() -> None:
+    """Drafts that pay twice over were given up for a whole text after a pause or two."""
+    mean = {rate: sum(in_pauses(AdaptiveBudget(16), rate, seed=seed) for seed in range(20)) / 20 for rate in (0.0, 0.8)}
+    fixed = sum(in_pauses(FixedBudget(16), 0.8, seed=seed) for seed in range(20)) / 20
+    assert mean[0.8] > 0.85 * fixed
+    assert mean[0.0] > 0.9
+
+
 def test_nothing_is_drafted_before_a_plain_round_and_little_that_never_pays() -> None:
     budget = AdaptiveBudget(16)
     assert budget.nodes() == 0
@@ -121,7 +147,7 @@ def test_plain_rounds_are_measured_again() -> None:
         asked.append(nodes)
         budget.observe(nodes=nodes, emitted=nodes + 1, draft_seconds=0.0, verify_seconds=1.0 + 0.1 * nodes)
     assert asked[:2] == [0, 4]
-    assert 3 <= asked.count(0) <= 5
+    assert 8 <= asked.count(0) <= 12
 
 
 def test_never_more_than_the_most() -> None:
@@ -161,5 +187,8 @@ def test_cost_curve() -> None:
     curve.add(8, 18.0)
     assert curve.at(4) == pytest.approx(14.0)
     assert curve.at(16) == pytest.approx(26.0)
+    curve.add(8, 1000.0)
+    assert curve.at(8) == 18.0, "of the first ones the least counts"
+    curve.add(8, 19.0)
     curve.add(8, 1000.0)
     assert curve.at(8) == pytest.approx(18.0 + (54.0 - 18.0) / 8), "an outlier is no measurement"
