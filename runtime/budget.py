@@ -5,9 +5,10 @@ nodes is the first m of a larger one, and the accepted path is cut off where it 
 for all smaller budgets; larger ones are tried now and then.
 
 Losses are accounted for as they occur, at what such rounds cost on average. A round with drafts that gave fewer tokens
-than plain decoding would have given in the same time has lost the difference. Every round allows a fixed share of its time to be lost, gains are credited up
-to a few rounds' worth, and nothing is drafted whose loss, were all of it rejected, is not covered. So the time lost is
-at most that share of all the time, and a small constant, whatever the drafts are like.
+than plain decoding would have given in the same time has lost the difference. Every round allows a fixed share of its
+time to be lost, gains are credited up to a few rounds' worth, and nothing is drafted whose loss, were all of it
+rejected, is not covered. So the time lost is at most that share of all the time, and a small constant, whatever the
+drafts are like, as far as rounds of one size cost about the same.
 """
 
 from __future__ import annotations
