@@ -280,12 +280,26 @@ class _Check:
         )
         if not deadlock and not narrowed.properties and narrowed.invariants == (TYPE_OK,) and found.name == "type_ok":
             return None
-        run = self.tlc(narrowed, deadlock=deadlock, depth=length)
-        other = self.violation(run)
+        other = self.within(narrowed, deadlock, length, beyond=found.name == "well_defined")
         if other is None:
             return None
         key, known = self.key(other, order), self.key(found, order)
         return other if key < known else None
+
+    def within(self, config: Config, deadlock: bool, length: int, beyond: bool) -> _Found | None:
+        """A violation in at most about `length` states.
+
+        beyond: what lies behind them may have no value. Versions differ in what they take for the level of a state when
+        they come to its successors: where TLC looks too far, it is asked not to.
+        """
+        run = self.tlc(config, deadlock=deadlock, depth=length)
+        try:
+            return self.violation(run)
+        except _Doubt as doubt:
+            if not beyond or doubt.status != "invalid":
+                raise
+            _forget(run)
+        return self.violation(self.tlc(config, deadlock=deadlock, depth=length - 2))
 
     @staticmethod
     def key(found: _Found, order: Sequence[str]) -> tuple[int, int]:

@@ -36,7 +36,7 @@ from .tla_config import Constants, constants_of
 from .tla_domains import membership, membership_parts
 from .tla_expressions import outermost
 from .tla_layout import WIDTH, Lines, hanging, lines
-from .tla_levels import moored
+from .tla_levels import moored, with_named_predicates
 from .tla_library import LIBRARY, Used, definition
 from .tla_names import (
     INIT,
@@ -118,7 +118,7 @@ def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: s
 
     Raises `CompileError` where two names would be one in TLA+. `constants` holds canonical values by Python name.
     """
-    protocol = moored(protocol)
+    protocol = with_named_predicates(moored(protocol))
     names = names_of(protocol)
     used = Used(names)
     scope = outermost(protocol, names, used)

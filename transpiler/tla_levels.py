@@ -41,6 +41,22 @@ def moored(protocol: ir.Protocol) -> ir.Protocol:
     return replace(protocol, properties=properties, helpers=helpers)
 
 
+def with_named_predicates(protocol: ir.Protocol) -> ir.Protocol:
+    """The protocol with a helper for what a liveness property says of a state, where that has local names.
+
+    TLC 2.15 loses the state when it comes to a LET inside a temporal formula, and finds variables undefined there.
+    """
+    called = {helper.name for helper in protocol.helpers}
+    added = tuple(
+        ir.Helper(name=item.name, parameters=(), body=item.body, type=BOOL, span=item.span)
+        for item in protocol.properties
+        if item.is_liveness
+        and item.name not in called
+        and any(isinstance(part, ir.Let) for part in traverse.walk(item.body))
+    )
+    return replace(protocol, helpers=protocol.helpers + added)
+
+
 def _moored(expr: ir.Expr, protocol: ir.Protocol) -> ir.Expr:
     return expr if reads_state(expr, protocol, {}) else _with_state(expr, protocol)
 
@@ -72,4 +88,4 @@ def _with_state(body: ir.Expr, protocol: ir.Protocol) -> ir.Expr:
     return ir.Logic("and", (body, same), type=BOOL, span=body.span)
 
 
-__all__ = ["moored", "reads_state"]
+__all__ = ["moored", "reads_state", "with_named_predicates"]

@@ -19,6 +19,7 @@ from protocheck import (
     eventually,
     guard,
     helper,
+    infinitely_often,
     init,
     invariant,
     leads_to,
@@ -345,7 +346,7 @@ class Constants(Protocol):
 def test_properties_that_read_no_variable_are_made_to() -> None:
     protocol = compile_protocol(Constants)
     module = build_module(protocol, instantiate(protocol).constants)
-    text = "\n".join(line for operator in module.properties for line in operator.body)
+    text = "\n".join(line for operator in (*module.helpers, *module.properties) for line in operator.body)
     assert text.count("x = x") == 3
 
 
@@ -516,6 +517,50 @@ def test_nothing_is_asked_of_steps_that_change_nothing() -> None:
     results = [engine.check(CheckJob(instance)) for engine in (ExplorerEngine(), TlcEngine())]
     assert [result.status for result in results] == ["holds", "holds"]
     agrees(Idle)
+
+
+class Counted(Protocol, fairness="weak"):
+    """Seed 123: TLC lost the state where a temporal formula had a local name."""
+
+    x: Small = 0
+
+    @action
+    def step(self) -> None:
+        self.x = (self.x + 1) % 3
+
+    @infinitely_often
+    def comes_round(self) -> bool:
+        twice = self.x + self.x
+        return False if twice > 2 else twice == self.x
+
+
+class Hasty(Protocol):
+    """Where TLC looked for an earlier violation it stepped over what has no value."""
+
+    queue: Annotated[tuple[bool, ...], MaxLen(1)] = (True,)
+    seen: bool = False
+
+    @action
+    def take(self) -> None:
+        self.queue = ()
+
+    @action
+    def look(self) -> None:
+        guard(right=self.queue[0])
+        self.seen = not self.seen
+
+    @transition_invariant
+    def first_seen(self, after: Self) -> bool:
+        return self.seen == after.seen or self.queue[0]
+
+
+@pytest.mark.parametrize("protocol", [Counted, Hasty])
+def test_both_engines_say_the_same(protocol: type[Protocol]) -> None:
+    instance = instantiate(compile_protocol(protocol))
+    found, confirmed = (engine.check(CheckJob(instance)) for engine in (ExplorerEngine(), TlcEngine()))
+    assert (found.status, found.violated) == (confirmed.status, confirmed.violated)
+    assert found.violated == ("well_defined" if protocol is Hasty else None)
+    agrees(protocol)
 
 
 def test_what_is_not_selected_must_be_defined_too() -> None:
