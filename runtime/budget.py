@@ -31,6 +31,9 @@ COVER = 6
 LOOK_UP = 16
 """Of so many rounds with drafts, one tries the next larger budget."""
 
+LEAST = 1.1
+"""A round with drafts is taken to cost at least so many plain ones, where it is asked what it may lose."""
+
 FEW = 3
 """Measurements of about the same number of nodes of which the least counts."""
 
@@ -226,7 +229,8 @@ class AdaptiveBudget:
             # The last token of the walk may be a child that was accepted where the text ended.
             tokens = min(tokens, emitted)
             rounds, so_far, spent = self._sums[arm]
-            cost = (self._verify.at(tree) or 0.0) + (self._draft.at(arm) or 0.0)
+            # Never cheaper than a plain round: that would say that the machine was slower when that was measured.
+            cost = max(self._verify.at(tree) or 0.0, self._verify.at(0) or 0.0) + (self._draft.at(arm) or 0.0)
             self._sums[arm] = (rounds * keep + 1, so_far * keep + tokens, spent * keep + cost)
 
     def rate(self, arm: int) -> float:
@@ -252,6 +256,8 @@ class AdaptiveBudget:
         measured = self._verify.at(arm) or 0.0
         if measured <= plain:
             measured = plain * (1 + arm / FIRST)
+        # A probe is never for nothing, or there would be no end of them.
+        measured = max(measured, LEAST * plain)
         return measured + (self._draft.at(arm) or 0.0)
 
     def _covered(self, arm: int) -> int:

@@ -113,6 +113,19 @@ def test_pauses_of_the_machine_are_not_put_down_to_the_drafts() -> None:
     assert mean[0.0] > 0.9
 
 
+def test_a_machine_that_has_become_faster_does_not_make_drafts_pay() -> None:
+    """Plain rounds were measured while it was slow: next to them wrong drafts may seem cheap."""
+    budget = AdaptiveBudget(16)
+    lost = spent = 0.0
+    for place in range(500):
+        nodes = budget.nodes()
+        slower = 3.0 if place < 10 else 1.0
+        cost = 1.0 + 0.15 * (nodes > 0) + 0.05 * nodes
+        budget.observe(nodes=nodes, emitted=1, draft_seconds=0.0, verify_seconds=slower * cost)
+        lost, spent = lost + cost - 1.0, spent + cost
+    assert lost < 0.04 * spent
+
+
 def test_nothing_is_drafted_before_a_plain_round_and_little_that_never_pays() -> None:
     budget = AdaptiveBudget(16)
     assert budget.nodes() == 0
