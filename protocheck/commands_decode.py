@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .commands_common import OneOf, check_writable, emit
+from .commands_common import OneOf, check_writable, emit, width
 from .toolchain.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,10 +37,16 @@ GREEN, RESET = "\x1b[32m", "\x1b[0m"
 )
 @click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help="Write every protocol step as NDJSON.")
 @click.option("--monitors", is_flag=True, help="Evaluate every invariant after every step.")
+@click.option(
+    "--drop", metavar="GUARD", help="Act out what goes wrong without a guard, tree_cache.keep.is_written say."
+)
 @click.option("--compare", is_flag=True, help="Generate plainly as well, and fail where the tokens differ.")
 @click.pass_context
-def decode(ctx: click.Context, /, prompt: str, tokens: int, compare: bool, **options: Any) -> None:
+def decode(ctx: click.Context, /, prompt: str, tokens: int, compare: bool, drop: str | None, **options: Any) -> None:
     """Continue PROMPT with a speculative decoder that executes the checked protocols.
+
+    With --drop it decodes nothing: the checker's counter-example without that guard is acted out on the model, with
+    forwards that halt between a layer's cache and its attention, once guarded and once without the guard.
 
     At a terminal, green is what was drafted and accepted. Ends with the tokens per forward of the target and the time
     by stage. Without --model it uses a small pair of models that comes with protocheck: nothing is downloaded.
@@ -50,6 +56,9 @@ def decode(ctx: click.Context, /, prompt: str, tokens: int, compare: bool, **opt
     if options["record"] is not None:
         check_writable(options["record"])
     _need_torch()
+    if drop is not None:
+        emit(_dropped(drop, prompt, options))
+        return
     decoder, tokenizer, recorder = _decoder(options)
     ids = tokenizer(prompt, return_tensors="pt")["input_ids"]
     try:
@@ -64,6 +73,13 @@ def decode(ctx: click.Context, /, prompt: str, tokens: int, compare: bool, **opt
         click.echo(f"every step is in {options['record']}")
     if compare:
         ctx.exit(0 if _same_as_plain(decoder, ids, tokens, options, spoken) else 1)
+
+
+def _dropped(guard: str, prompt: str, options: dict[str, Any]) -> list[Block]:
+    from .acted_variants import show_dropped
+
+    target, tokenizer = _loaded(options["model"])
+    return show_dropped(target, guard, tokenizer(prompt)["input_ids"], width())
 
 
 def _need_torch() -> None:

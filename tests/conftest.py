@@ -6,6 +6,7 @@ And how Hypothesis looks for examples.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--update-goldens") and os.environ.get("CI"):
         raise pytest.UsageError("--update-goldens is refused in CI: a golden is changed by a person who read it")
+    # Whoever starts the tests in the background may have interrupts ignored, and what they start would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # How fast a machine is says nothing about the code; in CI the same examples are tried each time.
     settings.register_profile(
         "protocheck",

@@ -91,6 +91,37 @@ def test_mistakes(
     assert list(tmp_path.iterdir()) == []
 
 
+TEXT = "def main(argument, options, more):"
+
+
+@pytest.mark.parametrize("guard", ["tree_cache.commit.no_reader_above", "walk.descend.agrees"])
+def test_a_dropped_guard_is_acted_out(run: Run, guard: str) -> None:
+    """The guarded decoder refuses the step that the counter-example needs; without the guard it corrupts."""
+    ran = run(TEXT, "--drop", guard)
+    assert (ran.code, ran.err) == (0, "")
+    refused, corrupted = ran.out.splitlines()[-2:]
+    action, name = guard.split(".")[1:]
+    assert f"with all guards in place: ✓ refused: {action}(" in refused
+    assert f"is refused by {name}" in refused
+    assert f"without {guard}: ✗ corrupted: " in corrupted
+    assert f"without the guard {action}.{name}" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("guard", "message"),
+    [
+        ("tree_cach.commit.no_reader_above", "did you mean tree_cache"),
+        ("tree_cache.commit.no_reader", "did you mean commit.no_reader_above"),
+        ("tree_cache.finish_read.is_reading", "nothing is violated without finish_read.is_reading"),
+        ("tree_cache.evict.nobody_reads", "this trace is for sliding layers of 3 rows"),
+    ],
+)
+def test_guards_that_cannot_be_shown(run: Run, guard: str, message: str) -> None:
+    ran = run(TEXT, "--drop", guard)
+    assert ran.code == 2
+    assert message in ran.err
+
+
 def test_without_torch_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     ran = run("x")
