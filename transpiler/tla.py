@@ -15,7 +15,8 @@ its baseline in that one conjunct (and in the guard's own share of `WellDefined`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -270,12 +271,30 @@ def _well_defined(protocol: ir.Protocol, dropped: str | None, scope: Scope) -> l
     if seen != TRUE:
         items.append(Conjunct(lines(seen, scope, WIDTH - 8), "abstractions"))
     note = ("Nothing is evaluated where it has no value.",)
+    if items and protocol.variables and not _reads_state(items, protocol, scope):
+        # TLC takes an invariant of constants that is false for a mistake in the configuration.
+        name = scope.names.variables[protocol.variables[0].name]
+        items.append(Conjunct((f"{name} = {name}",)))
     found = [
         Operator(WELL_DEFINED, note, items=tuple(items)) if items else Operator(WELL_DEFINED, note, body=("TRUE",))
     ]
     if steps:
         found.append(_of_steps(STEPS_WELL_DEFINED, (), conjunction(*steps), scope))
     return found
+
+
+def _reads_state(items: Sequence[Conjunct], protocol: ir.Protocol, scope: Scope) -> bool:
+    """Whether a variable stands in the text of these conjuncts, or in the guards and helpers that they call."""
+    reading = set(scope.names.variables.values())
+    for helper in protocol.helpers:
+        if traverse.variables_of(helper.body, protocol):
+            reading.add(scope.names["helper", helper.name])
+    for action in protocol.actions:
+        guards = [step for step in action.steps if isinstance(step, ir.Guard)]
+        if any(traverse.variables_of(step.condition, protocol) for step in guards):
+            keys = [action.name, *(f"{action.name}.{number + 1}" for number in range(len(guards)))]
+            reading |= {name for key in keys if (name := scope.names.operators.get(("guards", key)))}
+    return bool(reading & {word for item in items for text in item.lines for word in re.findall(r"\w+", text)})
 
 
 def _of_steps(name: str, notes: Lines, body: ir.Expr, scope: Scope, partial: bool = False) -> Operator:

@@ -554,12 +554,22 @@ class Hasty(Protocol):
         return self.seen == after.seen or self.queue[0]
 
 
-@pytest.mark.parametrize("protocol", [Counted, Hasty])
+class Stateless(Protocol):
+    """Seed 147: whether something has a value depended on no variable, and TLC refused its configuration."""
+
+    x: bool = False
+
+    @action
+    def step(self, given: Annotated[tuple[bool, ...], MaxLen(1)]) -> None:
+        self.x = given[0]
+
+
+@pytest.mark.parametrize("protocol", [Counted, Hasty, Stateless])
 def test_both_engines_say_the_same(protocol: type[Protocol]) -> None:
     instance = instantiate(compile_protocol(protocol))
     found, confirmed = (engine.check(CheckJob(instance)) for engine in (ExplorerEngine(), TlcEngine()))
     assert (found.status, found.violated) == (confirmed.status, confirmed.violated)
-    assert found.violated == ("well_defined" if protocol is Hasty else None)
+    assert found.violated == (None if protocol is Counted else "well_defined")
     agrees(protocol)
 
 
