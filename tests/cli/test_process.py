@@ -69,7 +69,12 @@ def test_a_signal_leaves_nothing_behind(number: int, code: int, word: str, engin
     process = start("run", "rollback", "--set", "max_len=26", "--engine", engine, TMPDIR=str(tmp_path))
     time.sleep(3)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    try:
+        out, err = process.communicate(timeout=30)
+    finally:
+        # Where it did not end, it would slow down every other test.
+        for left in processes_of(process.pid) if process.returncode is None else ():
+            os.kill(left, signal.SIGKILL)
     assert process.returncode == code
     assert out == ""
     assert err.strip() == word
