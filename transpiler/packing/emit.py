@@ -18,7 +18,7 @@ from .builder import Builder
 from .grouping import Group, Member, grouped
 from .low import Low
 from .render import Writer
-from .steps import Assign, Block, Oblige
+from .steps import Assign, Block, Enumerated, Loop, Oblige, Table
 from .tabulate import only_field, substitute
 
 INDENT = "    "
@@ -202,7 +202,7 @@ def _write_single(page: Page, block: Block, sink: Sink, kinds: Kinds | None, cou
     """A block with loops, obligations or names of its own."""
     depth = page.depth
     for loop in block.loops:
-        page.line(f"for {loop.name} in {loop.iterable}:")
+        page.line(f"for {loop.name} in {_iterable(loop)}:")
         page.depth += 1
     for item in block.items:
         match item:
@@ -219,6 +219,16 @@ def _write_single(page: Page, block: Block, sink: Sink, kinds: Kinds | None, cou
     _note(page, block.action, 1, count, live)
     sink(page, block)
     page.depth = depth
+
+
+def _iterable(loop: Loop) -> str:
+    match loop.over:
+        case range() as numbers:
+            return f"range({numbers.start}, {numbers.stop})"
+        case Table(name):
+            return name
+        case Enumerated(function):
+            return f"{function}()"
 
 
 # ------------------------------------------------------------------------------------------------------- sinks

@@ -47,7 +47,7 @@ class Program:
     looks_ahead: bool
     text: str
     blocks: tuple[Block, ...]
-    assembly: _Assembly
+    assembly: Assembly
     globals: dict[str, Any]
     refined: Refined | None = None
 
@@ -127,10 +127,10 @@ class Program:
 
 def compile_program(instance: Instance, properties: frozenset[str] | None = None) -> Program:
     """The program that evaluates the named safety properties (None: all)."""
-    return _Assembly(instance, properties).program(thorough=False)
+    return Assembly(instance, properties).program(thorough=False)
 
 
-class _Assembly:
+class Assembly:
     """The parts of a program in the making."""
 
     def __init__(self, instance: Instance, properties: frozenset[str] | None) -> None:
@@ -181,8 +181,8 @@ class _Assembly:
         check = self.check_lines()
         counts = [f"n{number}" for number in range(len(self.protocol.actions))]
         text = _template().render(
-            title=self.protocol.name + (f" without {self.protocol.dropped}" if self.protocol.dropped else ""),
-            frame=_describe(self.frame),
+            title=self.title,
+            frame=self.description,
             tables=[(name, _tuple_text(values)) for values, name in self.builder.tables.items()],
             counters=" = ".join([*counts, "same", "terminated"]) + " = 0",
             counted=_tuple_text(counts),
@@ -217,7 +217,18 @@ class _Assembly:
             elif defined != TRUE:
                 yield TransitionInvariant(self.order.index(item.name), None, defined)
 
-    def initial_lines(self) -> list[str]:
+    @property
+    def title(self) -> str:
+        """What the protocol, or the variant, is called."""
+        return self.protocol.name + (f" without {self.protocol.dropped}" if self.protocol.dropped else "")
+
+    @property
+    def description(self) -> list[str]:
+        """Where each variable lies in a state, a line each."""
+        return _describe(self.frame)
+
+    def initial_blocks(self) -> tuple[Block, ...]:
+        """Init as blocks that begin with a word of zeros."""
         init = self.protocol.init
         frame = Frame(low.ZERO, self.frame.offsets, self.frame.layouts, self.frame.width)
         # Init reads no variable; what it does not assign keeps the value of its declaration.
@@ -226,7 +237,10 @@ class _Assembly:
         declared = tuple(ir.Update(variable=name, value=value) for name, value in given.items() if name not in assigned)
         obligations = init_obligations(self.protocol)
         task = Task(0, "", init.parameters, init.steps, (*declared, *init.updates), obligations)
-        plan = emit.stretches(tuple(lower_task(task, self.scope_of({}), frame, (), thorough=False)), self.builder)
+        return tuple(lower_task(task, self.scope_of({}), frame, (), thorough=False))
+
+    def initial_lines(self) -> list[str]:
+        plan = emit.stretches(self.initial_blocks(), self.builder)
 
         def body(page: emit.Page) -> None:
             emit.write_blocks(page, plan, emit.initial_sink(self.kinds), self.kinds, count=True, live=False)
@@ -234,10 +248,17 @@ class _Assembly:
 
         return emit.without_names(body, origin="None")
 
+    def watches_deadlock(self, blocks: tuple[Block, ...]) -> bool:
+        """Whether it has to be noted that some action was enabled."""
+        return self.selected("deadlock_free") and not emit.never_deadlocks(blocks)
+
+    def terminal(self) -> Low:
+        """Whether a state may be the last one."""
+        return low.either(*(self.guarded(item) for item in self.protocol.of_kind("terminal")))
+
     def expand_lines(self, blocks: tuple[Block, ...]) -> list[str]:
-        watched = self.selected("deadlock_free") and not emit.never_deadlocks(blocks)
-        terminals = [self.guarded(item) for item in self.protocol.of_kind("terminal")]
-        terminal = low.either(*terminals)
+        watched = self.watches_deadlock(blocks)
+        terminal = self.terminal()
         plan = emit.stretches(blocks, self.builder)
         refined = self.refined
         watch = emit.Watch(refined.number, self.strays, refined.actions) if refined is not None else None
@@ -260,8 +281,9 @@ class _Assembly:
 
         return emit.with_names(body, self.field_name)
 
-    def check_lines(self) -> list[str]:
-        """Invariants, and whether every other property of a state, selected or not, is defined there."""
+    def state_tests(self) -> tuple[tuple[int, Low, Low], ...]:
+        """What is asked of every state, as the kind of violation, whether it is defined, and whether it holds:
+        invariants, and whether every other property of a state, selected or not, is defined there."""
         tests: list[tuple[int, Low, Low]] = []
         for item in self.protocol.properties:
             if item.kind == "transition_invariant":
@@ -278,6 +300,10 @@ class _Assembly:
         seen = self.scope.truth(abstractions_defined(self.protocol))
         if seen != low.TRUE:
             tests.append((self.kinds.well_defined, seen, low.TRUE))
+        return tuple(tests)
+
+    def check_lines(self) -> list[str]:
+        tests = self.state_tests()
 
         def body(page: emit.Page) -> None:
             for number, defined, holds in tests:

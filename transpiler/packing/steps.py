@@ -59,11 +59,27 @@ class Assign:
 
 @dataclass(frozen=True)
 class Loop:
-    """A parameter that is not unrolled: a name for its code, which runs through what the text iterates over."""
+    """A parameter that is not unrolled: a name for its code, which runs through numbers, or the codes of a table, or
+    those that a function hands on."""
 
     name: str
-    iterable: str
+    over: range | Table | Enumerated
     layout: Layout
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the generated module, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Enumerated:
+    """A function that the generated module is given, by its name, and how many codes it hands on."""
+
+    function: str
+    length: int
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,7 @@ class Effect:
     successor: Low
     changing: bool | None
     checks: tuple[StepCheck, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,18 +202,19 @@ def _loop(name: str, domain: Domain, builder: Builder) -> tuple[Loop, Value]:
     if isinstance(layout, layouts.IntLayout):
         first, last = layout.low - layout.base, layout.high - layout.base
         word = low.Name(variable, first, last)
-        return Loop(variable, f"range({first}, {last + 1})", layout), of_code(builder, layout, word)
+        return Loop(variable, range(first, last + 1), layout), of_code(builder, layout, word)
     word = low.Name(variable, 0, layouts.span(layout) - 1)
     if isinstance(layout, layouts.BoolLayout | layouts.ChoiceLayout):
-        return Loop(variable, f"range({layout.ranks})", layout), of_code(builder, layout, word)
+        return Loop(variable, range(layout.ranks), layout), of_code(builder, layout, word)
     if domains.size(domain) <= layouts.MAX_SET:
         table = builder.table(tuple(layouts.encode(layout, value) for value in domains.values(domain)))
-        return Loop(variable, table, layout), of_code(builder, layout, word)
+        return Loop(variable, Table(table), layout), of_code(builder, layout, word)
 
     def codes() -> Iterator[int]:
         return (layouts.encode(layout, value) for value in domains.values(domain))
 
-    return Loop(variable, f"{builder.function('codes', codes)}()", layout), of_code(builder, layout, word)
+    over = Enumerated(builder.function("codes", codes), domains.size(domain))
+    return Loop(variable, over, layout), of_code(builder, layout, word)
 
 
 # ---------------------------------------------------------------------------------------------------------- steps
@@ -379,7 +397,7 @@ def lower_effect(
     inside = scope.assume(fits)
     successor, changing = compose(changes, frame, inside.facts)
     checks = () if changing is False else tuple(_checks(invariants, replace(inside, after=after)))
-    return Effect(assigns, fits, successor, changing, checks)
+    return Effect(assigns, fits, successor, changing, checks, tuple(changes))
 
 
 def _encoded(naming: Lowering, value: Value, layout: Layout, hint: str) -> tuple[Value, Low]:

@@ -1,0 +1,746 @@
+/* Breadth-first search over packed states, level by level; the same for every protocol.
+ *
+ * Every state that was reached lies in one array in the order in which it was reached. Whether a state was reached is
+ * asked of a bitmap with a bit for each state that there may be, where states have few bits, and otherwise of a table
+ * with open addressing of 32-bit entries: the place of a state in the array, and above it as many bits of its hash as
+ * there is room for. States are compared as a whole, so that nothing is ever taken for something else.
+ *
+ * Successors are collected in a buffer and entered together, so that the memory that they need is on its way before it
+ * is asked for. There are no parents: a trace is found again by searching each level, backwards, for a state from which
+ * the one after it is reached.
+ *
+ * Threads share the levels chunk by chunk. Each takes places of the array in blocks of its own; an entry of the table is
+ * changed by compare-and-swap once the state that it stands for is written. A table that becomes full is made anew while
+ * every thread waits.
+ */
+
+enum { BATCH = 1024, TOGETHER = 256, BLOCK = 4096, FEWEST_SLOTS = 1 << 16, CHUNK = 4096 };
+enum { RECENT = 1 << 15 };
+enum { CACHED = 1 << 19 };  /* so many bytes are asked for without announcing it */
+enum { HERE, STEP, NEW, PLACES };  /* a violation: in a state, in a step out of it, in a state that was entered */
+enum { SEARCH, LOOK, PROBE };
+enum { GOING_ON, OUT_OF_STATES, OUT_OF_TIME, OUT_OF_MEMORY, OUT_OF_PLACES };
+static const char *const STOPPED[] = {"", "states", "time", "memory", "places"};
+
+typedef struct { int raised; uint64_t place; State state; } Flag;
+typedef struct { uint64_t first, end; } Range;
+typedef struct { Range *items; size_t count, room; } Ranges;
+
+typedef struct {
+    uint64_t taken[ACTIONS + 1], same, terminated;
+} Counters;
+
+typedef struct Worker {
+    State *buffer;
+    State *recent;  /* at the place of their hashes: states that this thread has entered; NULL before there is any */
+    int mode;
+    Counters counters;
+    Flag flags[PLACES][KINDS];
+    uint64_t entered;
+    uint64_t slot, block_end, range_first;
+    Ranges found;
+    State wanted;
+    int hit;
+    pthread_t thread;
+} Worker;
+
+static struct {
+    Stored *states;
+    uint64_t most_states;  /* for which there is room */
+    _Atomic uint64_t next;  /* the first place that no thread has taken */
+    _Atomic uint64_t *bitmap;
+    _Atomic uint32_t *table;
+    uint64_t slots, limit;
+    uint32_t place_mask;
+    uint64_t most_bytes, table_bytes;
+    uint64_t budget_states;
+    double timeout, started, told;
+    int threads;
+    Worker *workers;
+    _Atomic int stop;
+    Range *chunks;
+    size_t chunk_count;
+    _Atomic size_t next_chunk;
+    _Atomic uint64_t expanded;
+    uint64_t depth, choices;
+    _Atomic int reached[WANTED + 1];
+    /* Threads meet here. */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    _Atomic int growing;
+    int busy, parked;
+    uint64_t round;
+    int quit;
+} all = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void expand(Worker *worker, uint64_t first, uint64_t count);
+static inline void check(Worker *worker, State s, uint64_t place);
+static inline void look(State s);
+static void initial(Worker *worker);
+
+/* ------------------------------------------------------------------------------------------------------- helpers */
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+_Noreturn static void fail(const char *what) {
+    printf("failed %s\n", what);
+    fflush(stdout);
+    exit(3);
+}
+
+static void *reserve(uint64_t bytes) {
+    void *found = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (found == MAP_FAILED) return NULL;
+#ifdef MADV_HUGEPAGE
+    if (bytes > (4u << 20)) madvise(found, bytes, MADV_HUGEPAGE);
+#endif
+    return found;
+}
+
+static void *allocate(size_t count, size_t size) {
+    void *found = calloc(count ? count : 1, size);
+    if (found == NULL) fail("no memory");
+    return found;
+}
+
+static void push_range(Ranges *ranges, uint64_t first, uint64_t end) {
+    if (first == end) return;
+    if (ranges->count && ranges->items[ranges->count - 1].end == first) {
+        ranges->items[ranges->count - 1].end = end;
+        return;
+    }
+    if (ranges->count == ranges->room) {
+        ranges->room = ranges->room ? 2 * ranges->room : 16;
+        ranges->items = realloc(ranges->items, ranges->room * sizeof(Range));
+        if (ranges->items == NULL) fail("no memory");
+    }
+    ranges->items[ranges->count++] = (Range){first, end};
+}
+
+static uint64_t ranges_length(const Ranges *ranges) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < ranges->count; i++) total += ranges->items[i].end - ranges->items[i].first;
+    return total;
+}
+
+__attribute__((cold, noinline, unused)) static void raise_flag(Worker *worker, int where, int kind, State s, uint64_t place) {
+    Flag *flag = &worker->flags[where][kind];
+    if (!flag->raised || place < flag->place) *flag = (Flag){1, place, s};
+}
+
+__attribute__((cold, noinline, unused)) static void raise_nowhere(Worker *worker, int kind) {
+    if (!worker->flags[HERE][kind].raised) worker->flags[HERE][kind] = (Flag){2, 0, no_state};
+}
+
+/* Numbers that one thread changes and another may read meanwhile. */
+static inline uint64_t read_shared(const uint64_t *number) { return __atomic_load_n(number, __ATOMIC_RELAXED); }
+static inline void add_shared(uint64_t *number, uint64_t more) {
+    __atomic_store_n(number, read_shared(number) + more, __ATOMIC_RELAXED);
+}
+
+static uint64_t entered(void) {
+    uint64_t total = 0;
+    for (int i = 0; i < all.threads; i++) total += read_shared(&all.workers[i].entered);
+    return total;
+}
+
+static Counters counters(void) {
+    Counters total = {0};
+    for (int i = 0; i < all.threads; i++) {
+        for (int action = 0; action < ACTIONS; action++)
+            total.taken[action] += read_shared(&all.workers[i].counters.taken[action]);
+        total.same += read_shared(&all.workers[i].counters.same);
+        total.terminated += read_shared(&all.workers[i].counters.terminated);
+    }
+    return total;
+}
+
+static uint64_t generated(void) {
+    Counters total = counters();
+    uint64_t found = all.choices + total.terminated;
+    for (int action = 0; action < ACTIONS; action++) found += total.taken[action];
+    return found;
+}
+
+/* ----------------------------------------------------------------------------------------------- what was reached */
+
+static uint64_t bytes_used(void) {
+    return atomic_load_explicit(&all.next, memory_order_relaxed) * sizeof(Stored) + all.table_bytes;
+}
+
+#if WIDTH > NARROW
+static uint32_t entry_of(uint64_t place, uint64_t hash) {
+    return (uint32_t)(place + 1) | ((uint32_t)hash & ~all.place_mask);
+}
+
+static uint64_t slot_of(uint64_t hash) {
+    return ((hash >> 32) * all.slots) >> 32;
+}
+
+static int new_table(uint64_t slots) {
+    uint64_t bytes = slots * sizeof(uint32_t);
+    if (bytes + atomic_load(&all.next) * sizeof(Stored) > all.most_bytes) return 0;
+    void *found = reserve(bytes);
+    if (found == NULL) return 0;
+    all.table = found;
+    all.table_bytes = bytes;
+    all.slots = slots;
+    all.limit = slots - slots / 4;
+    int bits = 1;
+    while (bits < 32 && (UINT64_C(1) << bits) <= slots) bits++;
+    all.place_mask = bits == 32 ? UINT32_MAX : (UINT32_C(1) << bits) - 1;
+    return 1;
+}
+
+static void put_again(uint64_t first, uint64_t end) {
+    uint64_t hashes[TOGETHER];
+    while (first < end) {
+        size_t count = end - first < TOGETHER ? (size_t)(end - first) : TOGETHER;
+        for (size_t i = 0; i < count; i++) {
+            hashes[i] = hash_of(load(&all.states[first + i]));
+            __builtin_prefetch((const void *)&all.table[slot_of(hashes[i])], 1);
+        }
+        for (size_t i = 0; i < count; i++) {
+            uint64_t slot = slot_of(hashes[i]);
+            while (atomic_load_explicit(&all.table[slot], memory_order_relaxed)) slot = slot + 1 == all.slots ? 0 : slot + 1;
+            atomic_store_explicit(&all.table[slot], entry_of(first + i, hashes[i]), memory_order_relaxed);
+        }
+        first += count;
+    }
+}
+
+/* A larger table, with every state that was entered. The old one goes first: a state lies in the array, too. */
+static void grow(Ranges *everything, size_t count) {
+    uint64_t slots = all.slots + (all.slots > (1 << 20) ? all.slots / 5 * 2 : all.slots);
+    if (slots > UINT32_MAX) slots = UINT32_MAX;
+    if (slots == all.slots) {
+        atomic_store(&all.stop, OUT_OF_PLACES);
+        return;
+    }
+    uint64_t before = all.slots;
+    munmap((void *)all.table, all.table_bytes);
+    all.table_bytes = 0;
+    if (!new_table(slots)) {
+        atomic_store(&all.stop, OUT_OF_MEMORY);
+        if (!new_table(before)) fail("no memory");
+    }
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < everything[i].count; j++) put_again(everything[i].items[j].first, everything[i].items[j].end);
+}
+#endif
+
+static Ranges *levels;  /* of the levels that are finished, and the present one */
+static size_t level_count, level_room;
+
+#if WIDTH > NARROW
+/* Every thread waits, and one makes the table larger. */
+static void grow_alone(void) {
+    Ranges *everything = allocate(level_count + 2 * (size_t)all.threads, sizeof(Ranges));
+    size_t count = 0;
+    for (size_t i = 0; i < level_count; i++) everything[count++] = levels[i];
+    Ranges *open = allocate((size_t)all.threads, sizeof(Ranges));
+    for (int i = 0; i < all.threads; i++) {
+        everything[count++] = all.workers[i].found;
+        push_range(&open[i], all.workers[i].range_first, all.workers[i].slot);
+        everything[count++] = open[i];
+    }
+    grow(everything, count);
+    for (int i = 0; i < all.threads; i++) free(open[i].items);
+    free(open);
+    free(everything);
+}
+#endif
+
+static int too_full(void) {
+#if WIDTH > NARROW
+    uint64_t slack = (uint64_t)all.threads * (TOGETHER + BLOCK);
+    return atomic_load_explicit(&all.next, memory_order_relaxed) + (all.threads > 1 ? slack : BLOCK) > all.limit;
+#else
+    return 0;
+#endif
+}
+
+/* Called with the mutex held, by whoever is the last to stop. */
+static void grow_if_all_wait(void) {
+#if WIDTH > NARROW
+    if (all.growing && all.parked == all.busy) {
+        if (too_full() && !atomic_load(&all.stop)) grow_alone();
+        all.growing = 0;
+        pthread_cond_broadcast(&all.changed);
+    }
+#endif
+}
+
+static void make_room(void) {
+    if (__builtin_expect(!too_full() && !atomic_load_explicit(&all.growing, memory_order_relaxed), 1)) return;
+#if WIDTH > NARROW
+    if (all.threads == 1) {
+        while (too_full() && !atomic_load(&all.stop)) grow_alone();
+        return;
+    }
+#endif
+    pthread_mutex_lock(&all.mutex);
+    while (!atomic_load(&all.stop) && (all.growing || too_full())) {
+        all.growing = 1;
+        all.parked++;
+        grow_if_all_wait();
+        while (all.growing) pthread_cond_wait(&all.changed, &all.mutex);
+        all.parked--;
+    }
+    pthread_mutex_unlock(&all.mutex);
+}
+
+/* A place of the array for one more state. */
+static inline uint64_t take_slot(Worker *worker) {
+    if (__builtin_expect(worker->slot == worker->block_end, 0)) {
+        push_range(&worker->found, worker->range_first, worker->slot);
+        worker->slot = worker->range_first = atomic_fetch_add(&all.next, BLOCK);
+        worker->block_end = worker->slot + BLOCK;
+    }
+    return worker->slot;
+}
+
+static int room_for_block(void) {
+    uint64_t next = atomic_load_explicit(&all.next, memory_order_relaxed) + (uint64_t)all.threads * BLOCK;
+    if (next > all.most_states) return OUT_OF_PLACES;
+    return next * sizeof(Stored) + all.table_bytes > all.most_bytes ? OUT_OF_MEMORY : GOING_ON;
+}
+
+static inline void keep(Worker *worker, State t, uint64_t place) {
+    worker->slot++;
+    add_shared(&worker->entered, 1);
+    check(worker, t, place);
+    if (WANTED) look(t);
+}
+
+#if WIDTH <= NARROW
+static inline void enter(Worker *worker, State t) {
+    _Atomic uint64_t *word = &all.bitmap[t >> 6];
+    uint64_t bit = UINT64_C(1) << (t & 63), found = atomic_load_explicit(word, memory_order_relaxed);
+    if (found & bit) return;
+    if (all.threads == 1) atomic_store_explicit(word, found | bit, memory_order_relaxed);
+    else if (atomic_fetch_or_explicit(word, bit, memory_order_relaxed) & bit) return;
+    uint64_t place = take_slot(worker);
+    store(&all.states[place], t);
+    keep(worker, t, place);
+}
+#else
+static inline void enter(Worker *worker, State t, uint64_t hash, uint64_t slot) {
+    uint32_t tag = (uint32_t)hash & ~all.place_mask;
+    int written = 0;
+    for (;;) {
+        uint32_t entry = atomic_load_explicit(&all.table[slot], memory_order_acquire);
+        if (entry == 0) {
+            uint64_t place = take_slot(worker);
+            if (!written) store(&all.states[place], t);
+            written = 1;
+            if (all.threads == 1) {
+                atomic_store_explicit(&all.table[slot], entry_of(place, hash), memory_order_relaxed);
+                keep(worker, t, place);
+                return;
+            }
+            if (atomic_compare_exchange_strong_explicit(
+                    &all.table[slot], &entry, entry_of(place, hash), memory_order_acq_rel, memory_order_acquire)) {
+                keep(worker, t, place);
+                return;
+            }
+        }
+        if ((entry & ~all.place_mask) == tag && equal(load(&all.states[(entry & all.place_mask) - 1]), t)) return;
+        slot = slot + 1 == all.slots ? 0 : slot + 1;
+    }
+}
+#endif
+
+#if WIDTH > NARROW
+/* The states of a batch that were not entered lately, and their hashes: most steps lead to a state that was reached a
+ * moment ago by another order of the same actions, and need not ask a table that lies far away. */
+static size_t not_recent(Worker *worker, const State *batch, size_t count, State *others, uint64_t *hashes) {
+    if (worker->recent == NULL) {
+        worker->recent = allocate(RECENT, sizeof(State));
+        for (size_t i = 0; i < RECENT; i++) worker->recent[i] = load(&all.states[0]);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t hash = hash_of(batch[i]);
+        State *recent = &worker->recent[hash % RECENT];
+        if (equal(*recent, batch[i])) continue;
+        *recent = others[kept] = batch[i];
+        hashes[kept++] = hash;
+    }
+    return kept;
+}
+#endif
+
+static void enter_all(Worker *worker, size_t filled) {
+    const State *buffer = worker->buffer;
+    for (size_t start = 0; start < filled; start += TOGETHER) {
+        size_t count = filled - start < TOGETHER ? filled - start : TOGETHER;
+        const State *batch = buffer + start;
+        make_room();
+        int full = room_for_block();
+        if (full) {
+            int none = GOING_ON;
+            atomic_compare_exchange_strong(&all.stop, &none, full);
+        }
+        if (atomic_load_explicit(&all.stop, memory_order_relaxed)) return;
+#if WIDTH <= NARROW
+        if ((UINT64_C(1) << WIDTH) / 8 > CACHED)
+            for (size_t i = 0; i < count; i++) __builtin_prefetch((const void *)&all.bitmap[batch[i] >> 6], 1);
+        for (size_t i = 0; i < count; i++) enter(worker, batch[i]);
+#else
+        uint64_t hashes[TOGETHER], slots[TOGETHER];
+        State others[TOGETHER];
+        int far = all.table_bytes > CACHED;
+        if (far && all.workers[0].entered) count = not_recent(worker, batch, count, others, hashes), batch = others;
+        else
+            for (size_t i = 0; i < count; i++) hashes[i] = hash_of(batch[i]);
+        for (size_t i = 0; i < count; i++) {
+            slots[i] = slot_of(hashes[i]);
+            if (far) __builtin_prefetch((const void *)&all.table[slots[i]], 1);
+        }
+        if (far)
+            for (size_t i = 0; i < count; i++) {
+                uint32_t tag = (uint32_t)hashes[i] & ~all.place_mask;
+                for (;;) {
+                    uint32_t entry = atomic_load_explicit(&all.table[slots[i]], memory_order_relaxed);
+                    if (entry == 0) break;
+                    if ((entry & ~all.place_mask) == tag) {
+                        __builtin_prefetch(&all.states[(entry & all.place_mask) - 1], 0);
+                        break;
+                    }
+                    slots[i] = slots[i] + 1 == all.slots ? 0 : slots[i] + 1;
+                }
+            }
+        for (size_t i = 0; i < count; i++) enter(worker, batch[i], hashes[i], slots[i]);
+#endif
+    }
+}
+
+/* What becomes of the successors in the buffer; it is empty after that. */
+static size_t flush(Worker *worker, size_t filled) {
+    if (worker->mode == SEARCH) enter_all(worker, filled);
+    else if (worker->mode == PROBE)
+        for (size_t i = 0; i < filled; i++) worker->hit |= equal(worker->buffer[i], worker->wanted);
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- levels */
+
+static void tell(double now) {
+    uint64_t done = atomic_load_explicit(&all.expanded, memory_order_relaxed), distinct = entered();
+    printf("progress %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", distinct, generated(), all.depth,
+           distinct > done ? distinct - done : 0);
+    fflush(stdout);
+    all.told = now;
+}
+
+static void look_at_budget(int first) {
+    int none = GOING_ON, why = GOING_ON;
+    double now = seconds();
+    if (all.budget_states && entered() > all.budget_states) why = OUT_OF_STATES;
+    else if (all.timeout > 0 && now - all.started > all.timeout) why = OUT_OF_TIME;
+    if (why) atomic_compare_exchange_strong(&all.stop, &none, why);
+    if (first && now - all.told >= 0.2) tell(now);
+}
+
+static void work(Worker *worker) {
+    int first = worker == all.workers;
+    while (!atomic_load_explicit(&all.stop, memory_order_relaxed)) {
+        size_t chunk = atomic_fetch_add(&all.next_chunk, 1);
+        if (chunk >= all.chunk_count) break;
+        uint64_t count = all.chunks[chunk].end - all.chunks[chunk].first;
+        expand(worker, all.chunks[chunk].first, count);
+        atomic_fetch_add_explicit(&all.expanded, count, memory_order_relaxed);
+        if (worker->mode == SEARCH) look_at_budget(first);
+    }
+}
+
+static void *run_worker(void *given) {
+    Worker *worker = given;
+    uint64_t round = 0;
+    for (;;) {
+        pthread_mutex_lock(&all.mutex);
+        while (all.round == round && !all.quit) pthread_cond_wait(&all.changed, &all.mutex);
+        round = all.round;
+        int quit = all.quit;
+        pthread_mutex_unlock(&all.mutex);
+        if (quit) return NULL;
+        work(worker);
+        pthread_mutex_lock(&all.mutex);
+        all.busy--;
+        grow_if_all_wait();
+        pthread_cond_broadcast(&all.changed);
+        pthread_mutex_unlock(&all.mutex);
+    }
+}
+
+static void plan_chunks(const Ranges *ranges) {
+    uint64_t length = ranges_length(ranges), size = length / ((uint64_t)all.threads * 8);
+    if (all.threads == 1 || size > CHUNK) size = CHUNK;
+    if (size < 64) size = 64;
+    size_t count = 0;
+    for (size_t i = 0; i < ranges->count; i++)
+        count += (size_t)((ranges->items[i].end - ranges->items[i].first + size - 1) / size);
+    free(all.chunks);
+    all.chunks = allocate(count, sizeof(Range));
+    all.chunk_count = count;
+    count = 0;
+    for (size_t i = 0; i < ranges->count; i++)
+        for (uint64_t first = ranges->items[i].first; first < ranges->items[i].end; first += size) {
+            uint64_t end = first + size < ranges->items[i].end ? first + size : ranges->items[i].end;
+            all.chunks[count++] = (Range){first, end};
+        }
+    atomic_store(&all.next_chunk, 0);
+}
+
+/* What the threads have entered becomes a level. */
+static const Ranges *end_level(void) {
+    if (level_count == level_room) {
+        level_room = level_room ? 2 * level_room : 64;
+        levels = realloc(levels, level_room * sizeof(Ranges));
+        if (levels == NULL) fail("no memory");
+    }
+    Ranges *level = &levels[level_count++];
+    *level = (Ranges){0};
+    for (int i = 0; i < all.threads; i++) {
+        Worker *worker = &all.workers[i];
+        push_range(&worker->found, worker->range_first, worker->slot);
+        worker->range_first = worker->slot;
+        for (size_t j = 0; j < worker->found.count; j++)
+            push_range(level, worker->found.items[j].first, worker->found.items[j].end);
+        worker->found.count = 0;
+    }
+    return level;
+}
+
+static void expand_level(const Ranges *level) {
+    plan_chunks(level);
+    if (all.threads > 1 && all.chunk_count > 2) {
+        pthread_mutex_lock(&all.mutex);
+        all.busy = all.threads;
+        all.round++;
+        pthread_cond_broadcast(&all.changed);
+        pthread_mutex_unlock(&all.mutex);
+        work(&all.workers[0]);
+        pthread_mutex_lock(&all.mutex);
+        all.busy--;
+        grow_if_all_wait();
+        while (all.busy) pthread_cond_wait(&all.changed, &all.mutex);
+        pthread_mutex_unlock(&all.mutex);
+    } else {
+        all.busy = 1;
+        work(&all.workers[0]);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------- violations */
+
+static Flag first_flag(int where, int kind) {
+    Flag found = {0};
+    for (int i = 0; i < all.threads; i++) {
+        Flag flag = all.workers[i].flags[where][kind];
+        if (flag.raised && (!found.raised || flag.place < found.place)) found = flag;
+    }
+    return found;
+}
+
+static int flagged(int where) {
+    for (int kind = 0; kind < KINDS; kind++)
+        if (first_flag(where, kind).raised) return 1;
+    return 0;
+}
+
+static void forget_flags(int where) {
+    for (int i = 0; i < all.threads; i++) memset(all.workers[i].flags[where], 0, sizeof all.workers[i].flags[where]);
+}
+
+static void print_state(State s) {
+    for (int place = WORDS - 1; place >= 0; place--) printf(place == WORDS - 1 ? "%" PRIx64 : "%016" PRIx64, word_of(s, place));
+}
+
+/* The states on the way to one of a level, found again backwards. */
+static void print_path(State target, size_t level) {
+    State *path = allocate(level, sizeof(State));
+    Worker *worker = &all.workers[0];
+    Worker saved = *worker;
+    path[level - 1] = target;
+    worker->mode = PROBE;
+    for (size_t step = level - 1; step > 0; step--) {
+        worker->wanted = path[step];
+        const Ranges *before = &levels[step - 1];
+        int found = 0;
+        for (size_t i = 0; i < before->count && !found; i++)
+            for (uint64_t first = before->items[i].first; first < before->items[i].end && !found; first += 64) {
+                uint64_t count = before->items[i].end - first < 64 ? before->items[i].end - first : 64;
+                worker->hit = 0;
+                expand(worker, first, count);
+                for (uint64_t place = first; worker->hit && place < first + count && !found; place++) {
+                    worker->hit = 0;
+                    expand(worker, place, 1);
+                    if (worker->hit) {
+                        path[step - 1] = load(&all.states[place]);
+                        found = 1;
+                    }
+                    worker->hit = 1;
+                }
+            }
+        if (!found) fail("a state that was reached has no predecessor");
+    }
+    *worker = saved;
+    printf("path");
+    for (size_t i = 0; i < level; i++) {
+        putchar(' ');
+        print_state(path[i]);
+    }
+    putchar('\n');
+    free(path);
+}
+
+static void print_violation(int where, int kind, Flag flag, uint64_t depth) {
+    /* What a step violates is shown by a state more than the one that it starts in. */
+    printf("violation %d %" PRIu64 " %s\n", kind, where == STEP ? depth + 1 : depth,
+           flag.raised == 2 ? "nowhere" : where == STEP ? "step" : "state");
+    if (flag.raised == 1) print_path(flag.state, (size_t)depth);
+}
+
+/* Decide about what was flagged in the states of a level (and, before, in the steps to it). */
+static int decide(uint64_t depth, Flag *steps, Flag *states) {
+    for (int kind = 0; kind < KINDS; kind++) {
+        Flag here = first_flag(HERE, kind), step = steps[kind], state = states[kind];
+        if (here.raised == 2) print_violation(HERE, kind, here, depth);
+        else if (step.raised) print_violation(STEP, kind, step, depth - 1);
+        else if (state.raised && (!here.raised || state.place <= here.place)) print_violation(NEW, kind, state, depth);
+        else if (here.raised) print_violation(HERE, kind, here, depth);
+        else continue;
+        return 1;
+    }
+    return 0;
+}
+
+static void take_flags(int where, Flag *flags) {
+    for (int kind = 0; kind < KINDS; kind++) flags[kind] = first_flag(where, kind);
+    forget_flags(where);
+}
+
+static int search(void) {
+    Worker *first = &all.workers[0];
+    Flag steps[KINDS], states[KINDS];
+    memset(steps, 0, sizeof steps);
+    all.busy = 1;
+    initial(first);
+    all.choices = first->counters.taken[0];
+    memset(&first->counters, 0, sizeof first->counters);
+    const Ranges *level = end_level();
+    take_flags(NEW, states);
+    int waiting = flagged(HERE);
+    for (int kind = 0; kind < KINDS; kind++) waiting |= states[kind].raised;
+    while (ranges_length(level) || waiting) {
+        all.depth++;
+        if (waiting) {
+            if (LOOKS_AHEAD && !first_flag(HERE, 0).raised && !steps[0].raised && !states[0].raised) {
+                Counters kept[all.threads];
+                for (int i = 0; i < all.threads; i++) {
+                    kept[i] = all.workers[i].counters;
+                    all.workers[i].mode = LOOK;
+                }
+                atomic_store(&all.stop, GOING_ON);
+                Ranges present = *level;
+                expand_level(&present);
+                for (int i = 0; i < all.threads; i++) {
+                    all.workers[i].counters = kept[i];
+                    for (int kind = 0; kind < KINDS; kind++)
+                        if (kind != WELL_DEFINED && all.workers[i].flags[HERE][kind].raised == 1)
+                            all.workers[i].flags[HERE][kind].raised = 0;
+                }
+            }
+            return decide(all.depth, steps, states);
+        }
+        Ranges present = *level;
+        expand_level(&present);
+        int stop = atomic_load(&all.stop);
+        if (!stop || flagged(HERE) || flagged(STEP) || flagged(NEW)) {
+            memset(steps, 0, sizeof steps);
+            memset(states, 0, sizeof states);
+            if (decide(all.depth, steps, states)) return 1;
+            take_flags(STEP, steps);
+            take_flags(NEW, states);
+        }
+        level = end_level();
+        waiting = 0;
+        for (int kind = 0; kind < KINDS; kind++) waiting |= steps[kind].raised || states[kind].raised;
+        if (stop) {
+            /* Not all that could be said, but a violation it is. */
+            if (waiting) return decide(all.depth + 1, steps, states);
+            printf("stopped %s\n", STOPPED[stop]);
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- main */
+
+static void print_result(void) {
+    Counters total = counters();
+    printf("counts %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", entered(), generated(),
+           all.depth, all.choices, total.same, total.terminated);
+    printf("taken");
+    for (int action = 0; action < ACTIONS; action++) printf(" %" PRIu64, total.taken[action]);
+    printf("\nbytes %" PRIu64 "\nseconds %.6f\n", bytes_used(), seconds() - all.started);
+    for (int wanted = 0; wanted < WANTED; wanted++)
+        if (all.reached[wanted]) printf("reached %d\n", wanted);
+    puts("end");
+    fflush(stdout);
+}
+
+static void prepare(void) {
+    all.workers = allocate((size_t)all.threads, sizeof(Worker));
+    for (int i = 0; i < all.threads; i++) all.workers[i].buffer = allocate(BATCH + ROOM, sizeof(State));
+    all.most_states = all.most_bytes / sizeof(Stored);
+    if (all.most_states > UINT32_MAX - 2) all.most_states = UINT32_MAX - 2;
+#if WIDTH <= NARROW
+    all.table_bytes = ((UINT64_C(1) << WIDTH) + 7) / 8 + 8;
+    if (all.table_bytes > all.most_bytes) all.most_states = 0;
+    all.bitmap = reserve(all.table_bytes);
+    if (all.bitmap == NULL) fail("no memory");
+#else
+    if (!new_table(FEWEST_SLOTS * (all.threads > 1 ? 4 * (uint64_t)all.threads : 1))) all.most_states = 0;
+#endif
+    all.states = reserve((all.most_states + 1) * sizeof(Stored));
+    if (all.states == NULL) fail("no memory");
+    if (all.most_states == 0) all.stop = OUT_OF_MEMORY;
+    for (int i = 1; i < all.threads; i++)
+        if (pthread_create(&all.workers[i].thread, NULL, run_worker, &all.workers[i])) fail("no threads");
+}
+
+static void finish(void) {
+    pthread_mutex_lock(&all.mutex);
+    all.quit = 1;
+    pthread_cond_broadcast(&all.changed);
+    pthread_mutex_unlock(&all.mutex);
+    for (int i = 1; i < all.threads; i++) pthread_join(all.workers[i].thread, NULL);
+}
+
+/* Arguments: threads, most bytes, most states (0: any number), most seconds (0: any time). */
+int main(int count, char **arguments) {
+    if (count != 5) fail("arguments");
+#ifdef PR_SET_PDEATHSIG
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    all.threads = atoi(arguments[1]);
+    all.most_bytes = strtoull(arguments[2], NULL, 10);
+    all.budget_states = strtoull(arguments[3], NULL, 10);
+    all.timeout = atof(arguments[4]);
+    all.started = all.told = seconds();
+    if (all.threads < 1 || all.threads > 256) fail("threads");
+    prepare();
+    if (all.stop) printf("stopped memory\n");
+    else search();
+    print_result();
+    finish();
+    return 0;
+}

@@ -1,0 +1,157 @@
+"""An instance's program as C: one self-contained source, laid out by `explorer.c.j2` around `search.c`.
+
+States are laid out as in the Python program, so that each reads the other's.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from .. import ir
+from . import c_emit, emit, low
+from .c_emit import CPage
+from .c_render import WORD, CWriter, NotInC
+from .steps import Block
+
+if TYPE_CHECKING:
+    from .program import Assembly, Program
+
+NARROW = 29
+"""Up to so many bits a state, a bit is set aside for each word that there may be: at most 64 MiB."""
+
+MOST_SUCCESSORS = 1 << 14
+"""Up to so many successors of one state there is always room for all of them."""
+
+
+@dataclass(frozen=True)
+class CProgram:
+    """C source for an instance, and the reachability properties whose first states it looks for, in order."""
+
+    source: str
+    wanted: tuple[str, ...]
+
+
+def c_program(program: Program, wanted: tuple[ir.Property, ...] = ()) -> CProgram:
+    """The source that searches the states of a program. Raises `NotInC` where C's integers cannot do it."""
+    if program.refined is not None:
+        raise NotInC("what it refines is evaluated by Python")
+    try:
+        return _Source(program, wanted, WORD).program()
+    except NotInC:
+        return _Source(program, wanted, 2 * WORD).program()
+
+
+class _Source:
+    """One source in the making, with values of so many bits."""
+
+    def __init__(self, program: Program, wanted: tuple[ir.Property, ...], bits: int) -> None:
+        self.source = program
+        self.assembly: Assembly = program.assembly
+        self.wanted = wanted
+        width = program.frame.width
+        self.words = max(1, -(-width // WORD))
+        tables = {name: values for values, name in self.assembly.builder.tables.items()}
+        self.writer = CWriter(bits, self.words, tables)
+
+    def page(self) -> CPage:
+        return CPage(self.writer, self.assembly.builder.functions)
+
+    def program(self) -> CProgram:
+        assembly, program = self.assembly, self.source
+        blocks = program.blocks
+        initial, expand, check = self.initial(), self.expand(blocks), self.check()
+        tests = [self.writer.test(assembly.guarded(item)) for item in self.wanted]
+        most = c_emit.longest(blocks)
+        text = _template().render(
+            title=assembly.title,
+            words=self.words,
+            frame=assembly.description,
+            width=program.frame.width,
+            narrow=NARROW,
+            bits=self.writer.bits,
+            actions=len(assembly.protocol.actions),
+            kinds=len(program.order),
+            well_defined=assembly.kinds.well_defined,
+            deadlock=assembly.kinds.deadlock,
+            looks_ahead=int(program.looks_ahead),
+            room=most if most <= MOST_SUCCESSORS else 1,
+            many=most > MOST_SUCCESSORS,
+            search=_search(),
+            tables=[(name, _kind(values), _listed(values)) for name, values in sorted(self.writer.used.items())],
+            initial=initial,
+            expand=expand,
+            check=check,
+            wanted=tests,
+        )
+        return CProgram(text, tuple(item.name for item in self.wanted))
+
+    def initial(self) -> list[str]:
+        assembly = self.assembly
+        page = self.page()
+        plan = emit.stretches(assembly.initial_blocks(), assembly.builder)
+        c_emit.write_blocks(page, plan, c_emit.initial_sink(assembly.kinds), assembly.kinds, live=False)
+        return page.lines
+
+    def expand(self, blocks: tuple[Block, ...]) -> list[str]:
+        assembly = self.assembly
+        watched = assembly.watches_deadlock(blocks)
+        terminal = assembly.terminal()
+        plan = emit.stretches(blocks, assembly.builder)
+        page = self.page()
+        if watched:
+            page.line("int live = 0;")
+        c_emit.write_blocks(page, plan, c_emit.search_sink(assembly.kinds), assembly.kinds, live=watched)
+        keyword = "if"
+        if terminal != low.FALSE:
+            page.line(f"if ({self.writer.test(terminal)}) terminated++;")
+            keyword = "else if"
+        if watched:
+            page.line(f"{keyword} (!live) FLAG({assembly.kinds.deadlock}, s);")
+        return page.lines
+
+    def check(self) -> list[str]:
+        page = self.page()
+        for number, defined, holds in self.assembly.state_tests():
+            c_emit.write_property(page, number, defined, holds, self.assembly.kinds)
+        return page.lines
+
+
+def _kind(values: tuple[int, ...]) -> str:
+    """The narrowest C type that has every value."""
+    least, most = min(values, default=0), max(values, default=0)
+    for bits in (8, 16, 32, 64):
+        if least >= 0 and most < 1 << bits:
+            return f"uint{bits}_t"
+        if -(1 << bits - 1) <= least and most < 1 << bits - 1:
+            return f"int{bits}_t"
+    raise NotInC("a table of numbers of more than 64 bits")
+
+
+def _listed(values: tuple[int, ...]) -> str:
+    suffix = "LL" if min(values, default=0) < 0 else "ULL"
+    items = ", ".join(f"{value}{suffix if abs(value) >= 1 << 31 else ''}" for value in values or (0,))
+    return (
+        items
+        if len(items) < 90
+        else "\n" + textwrap.fill(items, 116, initial_indent="    ", subsequent_indent="    ") + "\n"
+    )
+
+
+@cache
+def _search() -> str:
+    return files("protocheck.templates").joinpath("search.c").read_text(encoding="utf-8").rstrip()
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False
+    )
+    source = files("protocheck.templates").joinpath("explorer.c.j2").read_text(encoding="utf-8")
+    return environment.from_string(source)
