@@ -10,7 +10,7 @@ from .toolchain.errors import UserError, nearest
 if TYPE_CHECKING:
     from .runtime.effects import Effect
     from .toolchain.layout import Block
-    from .toolchain.results import Trace
+    from .toolchain.traces import Trace
     from .transpiler import ir
     from .transpiler.instance import Instance
 

@@ -114,11 +114,12 @@ def run(
         report = replace(report, notes=(selection.note,))
     if trace_file is not None:
         from .toolchain.counterexample import counter_examples
-        from .toolchain.report_json import dumps, trace_file_json
+        from .toolchain.trace_json import dumps, trace_file_json
 
-        write_file(trace_file, dumps(trace_file_json(report, counter_examples(report))))
+        write_file(trace_file, dumps(trace_file_json(report, counter_examples(report), target)))
     if as_json:
-        from .toolchain.report_json import dumps, report_json
+        from .toolchain.report_json import report_json
+        from .toolchain.trace_json import dumps
 
         click.echo(dumps(report_json(report)), nl=False)
     else:

@@ -22,8 +22,8 @@ from .commands_common import (
 from .toolchain.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from .toolchain.counterexample import CounterExample
-    from .toolchain.report_json import TraceFile
+    from .toolchain.trace_json import TraceFile
+    from .toolchain.traces import DescribedTrace
 
 output_option = click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE in place of standard output."
@@ -54,7 +54,7 @@ def trace() -> None:
 @output_option
 def show(file: Path, kind: str, guard: str | None, output: Path | None) -> None:
     """Show the traces in FILE, written by `protocheck run --trace FILE` (or by `--json`)."""
-    from .toolchain.report_json import dumps, read_traces
+    from .toolchain.trace_json import dumps, read_traces
 
     try:
         text = file.read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def _selected(traces: TraceFile, guard: str | None, file: Path) -> TraceFile:
     return found
 
 
-def _show_text(examples: tuple[CounterExample, ...], output: Path | None) -> None:
+def _show_text(examples: tuple[DescribedTrace, ...], output: Path | None) -> None:
     from .toolchain.layout import BLANK, Block, line, render_plain
     from .toolchain.trace_text import trace_blocks
     from .transpiler.domains import show as show_value
@@ -171,7 +171,8 @@ def graph(
         click.echo(f"{snake_case(protocol.name)} has more than {limit:,} states: raise --max-states", err=True)
         ctx.exit(4)
     if kind == "json":
-        from .toolchain.report_json import dumps, graph_json
+        from .toolchain.report_json import graph_json
+        from .toolchain.trace_json import dumps
 
         _put(dumps(graph_json(instance, found)), output)
     else:

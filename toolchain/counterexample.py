@@ -1,11 +1,9 @@
-"""A trace with everything a reader needs to know about it, whether it comes from a check or from a file."""
+"""What a check found, as traces that a reader understands: the counter-examples of a report."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from ..transpiler.diagnostics import Span
 from ..transpiler.domains import contains, show
@@ -13,27 +11,8 @@ from ..transpiler.instance import Instance
 from ..transpiler.naming import snake_case
 from .faults import faults
 from .report import Report, Verdict, kind_of, span_of
-from .results import EngineResult, Trace
-
-
-@dataclass(frozen=True, slots=True)
-class CounterExample:
-    """What was violated, where it is declared, which guard was dropped, and the steps that show it.
-
-    `kind` is the property's kind in words; `where` and `dropped_where` are "file:line", empty for what is built in;
-    `detail` is one sentence on what exactly is wrong, where more can be said than the property's name.
-    """
-
-    protocol: str
-    constants: Mapping[str, Any]
-    violated: str
-    kind: str
-    where: str
-    trace: Trace
-    dropped: str | None = None
-    dropped_where: str = ""
-    detail: str = ""
-    actions_where: Mapping[str, str] = field(default_factory=dict)
+from .results import EngineResult
+from .traces import DescribedTrace, Trace
 
 
 def place(span: Span) -> str:
@@ -44,13 +23,13 @@ def place(span: Span) -> str:
     return f"{span.file if relative.startswith('..') else relative}:{span.line}"
 
 
-def counter_example(instance: Instance, verdict: Verdict) -> CounterExample | None:
+def counter_example(instance: Instance, verdict: Verdict) -> DescribedTrace | None:
     """The counter-example of a violated instance; None where nothing is violated or there is no trace."""
     protocol, trace = instance.protocol, verdict.answer.trace
     if verdict.violated is None or trace is None:
         return None
     # A variant no longer contains the guard; whoever made it knows its span.
-    return CounterExample(
+    return DescribedTrace(
         protocol=snake_case(protocol.name),
         constants={constant.name: instance.constants[constant.name] for constant in protocol.constants},
         violated=verdict.violated,
@@ -60,6 +39,7 @@ def counter_example(instance: Instance, verdict: Verdict) -> CounterExample | No
         dropped=protocol.dropped,
         detail=_detail(instance, verdict.answer, trace),
         actions_where={action.name: place(action.span) for action in protocol.actions},
+        source=verdict.answer.engine,
     )
 
 
@@ -78,7 +58,7 @@ def _detail(instance: Instance, answer: EngineResult, trace: Trace) -> str:
     return "; ".join(outside)
 
 
-def counter_examples(report: Report) -> tuple[CounterExample, ...]:
+def counter_examples(report: Report) -> tuple[DescribedTrace, ...]:
     """Every counter-example of a report: the baseline's, or those of its variants in order of their guards."""
     found = [counter_example(report.instance, report.baseline)]
     for mutant in report.mutants or ():

@@ -14,7 +14,8 @@ from ..transpiler import ir
 from ..transpiler.instance import Instance
 from ..transpiler.packing.program import Program, compile_program
 from .explorer_search import Search
-from .results import Budget, CheckJob, Edge, EngineResult, StateGraph, Stats, Trace
+from .results import Budget, CheckJob, Edge, EngineResult, StateGraph, Stats
+from .traces import Trace
 
 VERSION = "0.1.0"
 

@@ -16,7 +16,7 @@ from ..transpiler import ir
 from ..transpiler.fairness import Constraint, constraints
 from .explorer_search import Search, without_collector
 from .replay import replay, violates
-from .results import Trace
+from .traces import Trace
 
 BETWEEN_LOOKS = 4096
 """After so many states it is looked whether time is up."""

@@ -9,7 +9,7 @@ from ..transpiler.abstract_view import AbstractView
 from ..transpiler.interpreter import Arguments, IllDefined, Taken, holds, initial_states, outside, steps
 from .explorer_search import Search, Violation
 from .replay import replay, violates
-from .results import State, Trace, TraceStep
+from .traces import State, Trace, TraceStep
 
 
 def safety_trace(search: Search) -> Trace:

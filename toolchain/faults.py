@@ -10,7 +10,7 @@ from ..transpiler.domains import show
 from ..transpiler.fairness import same_state
 from ..transpiler.instance import Instance
 from ..transpiler.interpreter import Arguments, IllDefined, Undefined, holds, initial_states, outside, steps
-from .results import State, Trace
+from .traces import State, Trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Values in the Informal Trace Format read without their protocol at hand, to be shown as they were written.
+"""Values in the Informal Trace Format read without their protocol at hand: shown, and written, as they were.
 
 How values are written, and read with their domains, is `transpiler.itf`; its names are found here too.
 """
@@ -10,19 +10,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..transpiler.domains import show
-from ..transpiler.itf import EXACT, ItfError, Json, decode, encode, encode_state
+from ..transpiler.itf import (
+    EXACT,
+    AsWritten,
+    ItfError,
+    Json,
+    SequenceAsWritten,
+    bigint,
+    decode,
+    encode,
+    encode_state,
+)
 from ..transpiler.valuetypes import FrozenDict
 
 
-class Opaque:
-    """A value read without its protocol at hand, shown as it was written: an Enum member or a record.
+class Opaque(AsWritten):
+    """A value read without its protocol at hand, shown as a user would write it: an Enum member or a record.
 
     No dataclass, since those are records of a protocol.
     """
 
     __slots__ = ("text",)
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, data: Json) -> None:
+        super().__init__(data)
         self.text = text
 
     def __eq__(self, other: object) -> bool:
@@ -47,27 +58,37 @@ NO_NAMES = Names()
 
 
 def decode_untyped(data: Json, names: Names = NO_NAMES) -> Any:
-    """An ITF value as one that `show` writes like the original.
+    """An ITF value as one that `show` writes like the original, and `encode` too.
 
-    Sequences and tuples both come out as tuples, Enum members and records as `Opaque`.
+    Sequences and tuples both come out as tuples, Enum members and records as `Opaque`. Raises `ItfError`.
     """
     match data:
         case str() if data.partition(".")[0] in names.enumerations:
-            return Opaque(data)
+            return Opaque(data, data)
         case bool() | int() | str() | None:
             return data
-        case {"#bigint": str(digits)}:
-            return int(digits)
-        case {"#set": list(items)}:
+        case {"#bigint": str(digits)} if len(data) == 1:
+            return bigint(digits)
+        case {"#set": list(items)} if len(data) == 1:
             return frozenset(decode_untyped(item, names) for item in items)
-        case {"#tup": list(items)} | list(items):
+        case {"#tup": list(items)} if len(data) == 1:
             return tuple(decode_untyped(item, names) for item in items)
-        case {"#map": list(pairs)}:
+        case list(items):
+            return SequenceAsWritten(decode_untyped(item, names) for item in items)
+        case {"#map": list(pairs)} if len(data) == 1:
             return FrozenDict((decode_untyped(k, names), decode_untyped(v, names)) for k, v in pairs)
-        case {"tag": str(tag), "value": dict(inner)} if len(data) == 2:
-            return Opaque(tag + _fields_text(inner, names))
+        case {"#unserializable": str(text)} if len(data) == 1:
+            return Opaque(text, data)
+        case {"tag": "None", "value": _} if len(data) == 2:
+            # Quint's, with an empty tuple or record. None of ours: no class can have this name.
+            return Opaque("None", data)
+        case {"tag": str(tag), "value": dict(inner)} if len(data) == 2 and not any(key[:1] == "#" for key in inner):
+            return Opaque(tag + _fields_text(inner, names), data)
+        case {"tag": str(tag), "value": inner} if len(data) == 2:
+            content = decode_untyped(inner, names)
+            return Opaque(tag if content == () else f"{tag}({show(content)})", data)
         case dict() if not any(str(key).startswith("#") for key in data):
-            return Opaque(names.records.get(tuple(data), "") + _fields_text(data, names))
+            return Opaque(names.records.get(tuple(data), "") + _fields_text(data, names), data)
         case _:
             raise ItfError(f"{data!r} is no value in the Informal Trace Format")
 

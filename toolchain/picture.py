@@ -13,12 +13,12 @@ from html import escape
 from typing import TYPE_CHECKING, Literal
 
 from ..transpiler.domains import show
-from .counterexample import CounterExample
 from .errors import UserError
 from .layout import count
-from .results import State, StateGraph
+from .results import StateGraph
 from .tlc.errors import ToolError
-from .trace_text import label, title
+from .trace_text import title
+from .traces import DescribedTrace, State
 
 if TYPE_CHECKING:
     import graphviz  # type: ignore[import-untyped]
@@ -70,7 +70,7 @@ class Picture:
 # ---------------------------------------------------------------------------------------------------- extraction
 
 
-def trace_picture(example: CounterExample) -> Picture:
+def trace_picture(example: DescribedTrace) -> Picture:
     """The steps of a counter-example from top to bottom, its loop drawn back."""
     trace = example.trace
     last = len(trace.steps) - 1
@@ -84,10 +84,10 @@ def trace_picture(example: CounterExample) -> Picture:
         nodes.append(PictureNode(f"s{index + 1}", f"state {index + 1}", _entries(step.state, previous), role, note))
         if index:
             violating = bad and example.kind == "transition invariant"
-            edges.append(PictureEdge(f"s{index}", f"s{index + 1}", label(step), "bad" if violating else "plain"))
+            edges.append(PictureEdge(f"s{index}", f"s{index + 1}", step.label, "bad" if violating else "plain"))
         previous = step.state
     if trace.loop_to is not None:
-        name = label(trace.closing) if trace.closing is not None else ""
+        name = trace.closing.label if trace.closing is not None else ""
         edges.append(PictureEdge(f"s{last + 1}", f"s{trace.loop_to + 1}", f"{name} for ever".strip(), "back"))
     elif trace.stuttering:
         edges.append(PictureEdge(f"s{last + 1}", f"s{last + 1}", "stays for ever", "back"))

@@ -26,7 +26,7 @@ from ..transpiler.interpreter import (
     outside,
     steps,
 )
-from .results import State, Trace, TraceStep
+from .traces import State, Trace, TraceStep
 
 
 class ReplayError(Exception):

@@ -8,35 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..transpiler.instance import Instance
+from .traces import State, Trace
 
 Status = Literal["holds", "violated", "inconclusive", "invalid"]
-
-State = Mapping[str, Any]
-"""Variable name → canonical Python value, in order of declaration."""
-
-
-@dataclass(frozen=True, slots=True)
-class TraceStep:
-    """A state and how it was reached; `action` is None for the initial state, whose arguments are what init chose."""
-
-    action: str | None
-    arguments: tuple[tuple[str, Any], ...]
-    state: State
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """A counter-example or witness.
-
-    Finite: it ends in the state, or with the step, that violates. A lasso: after the last step the behaviour goes on
-    from `steps[loop_to]` for ever; `closing` is the step that leads back there (its state equals that one's).
-    Stuttering: it stays in the last state for ever.
-    """
-
-    steps: tuple[TraceStep, ...]
-    loop_to: int | None = None
-    closing: TraceStep | None = None
-    stuttering: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from ..transpiler import valuetypes as types
 from ..transpiler.tla import Module
 from ..transpiler.tla_names import Names, member_string
 from ..transpiler.valuetypes import FrozenDict
-from .results import State
 from .tlc.values import (
     ModelValue,
     TlaFunction,
@@ -27,6 +26,7 @@ from .tlc.values import (
     TlaValue,
     render_value,
 )
+from .traces import State
 
 T = TypeVar("T")
 

@@ -37,12 +37,13 @@ from .generate import (
     safety_config,
 )
 from .replay import ReplayError, replay, shows, violates
-from .results import CheckJob, EngineResult, Progress, State, Stats, Status, Trace, TraceStep
+from .results import CheckJob, EngineResult, Progress, Stats, Status
 from .tlc import Toolchain, find_toolchain
 from .tlc.driver import TlcJob, TlcRun, run_tlc
 from .tlc.stats import TlcProgress
 from .tlc_decode import DecodeError, Decoder
 from .tlc_effort import is_short_run
+from .traces import State, Trace, TraceStep
 
 # How many states the interpreter looks at to see that TLC's first violation is the one to report. Beyond that a second
 # run of TLC is cheaper.

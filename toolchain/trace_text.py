@@ -1,16 +1,15 @@
-"""A counter-example as a table: steps as rows, variables as columns; first and last state whole, else what changed."""
+"""A trace as a table: steps as rows, variables as columns; first and last state whole, else what changed."""
 
 from __future__ import annotations
 
 from ..transpiler.domains import show
-from .counterexample import CounterExample
 from .layout import Block, Column, Line, Table, Text, count, line, row, table_width
-from .results import State, TraceStep
+from .traces import DescribedTrace, Move, Trace, TraceStep
 
 UNCHANGED = Text("·", "dim")
 
 
-def trace_blocks(example: CounterExample, width: int = 120) -> list[Block]:
+def trace_blocks(example: DescribedTrace, width: int = 120) -> list[Block]:
     """The heading, the steps, and how it ends; as a list of changes where the table would be wider than `width`."""
     blocks: list[Block] = list(_heading(example))
     table = _table(example)
@@ -22,99 +21,87 @@ def trace_blocks(example: CounterExample, width: int = 120) -> list[Block]:
     return blocks
 
 
-def label(step: TraceStep) -> str:
-    """`action(name=value, …)`; the initial state shows what init chose, if it chose."""
-    arguments = ", ".join(f"{name}={show(value)}" for name, value in step.arguments)
-    if step.action is None:
-        return f"init({arguments})" if arguments else "init"
-    return f"{step.action}({arguments})"
+def title(example: DescribedTrace) -> str:
+    """What is violated and how, in one sentence without positions; of a trace that violates nothing, how long it is."""
+    states = count(len(example.trace.steps), "state")
+    if example.violated is None:
+        endings = {"finite": "", "lasso": " and a loop", "stuttering": " and stuttering"}
+        return f"a behaviour of {states}{endings[example.trace.shape]}"
+    match example.trace.shape:
+        case "lasso":
+            return f"{example.violated} is violated by {states} and a loop"
+        case "stuttering":
+            return f"{example.violated} is violated by {states} and stuttering"
+        case _:
+            return f"{example.violated} is violated in {states}"
 
 
-def title(example: CounterExample) -> str:
-    """What is violated and how, in one sentence without positions."""
-    steps = example.trace.steps
-    states = count(len(steps), "state")
-    if example.trace.loop_to is not None:
-        return f"{example.violated} is violated by {states} and a loop"
-    if example.trace.stuttering:
-        return f"{example.violated} is violated by {states} and stuttering"
-    return f"{example.violated} is violated in {states}"
-
-
-def _heading(example: CounterExample) -> list[Line]:
+def _heading(example: DescribedTrace) -> list[Line]:
     kind = f"{example.kind}, " if example.where and example.kind else ""
     where = f" ({kind}{example.where})" if example.where else ""
-    lines = [line(Text(title(example), "bad"), Text(where, "dim"))]
+    lines = [line(Text(title(example), "" if example.violated is None else "bad"), Text(where, "dim"))]
     if example.dropped is not None:
         at = f" ({example.dropped_where})" if example.dropped_where else ""
         lines.append(line("without the guard ", Text(example.dropped, "strong"), Text(at, "dim")))
     return lines
 
 
-def _table(example: CounterExample) -> Table:
+def _table(example: DescribedTrace) -> Table:
     trace = example.trace
-    variables = list(trace.steps[0].state)
     rows = []
-    previous: State | None = None
-    for number, step in enumerate(trace.steps, start=1):
-        cells = [_change(name, step.state, previous) for name in variables]
-        rows.append(row(_number(example, number), label(step), *cells, _where(example, step)))
-        previous = step.state
-    if trace.closing is not None and trace.loop_to is not None:
-        cells = [_change(name, trace.steps[trace.loop_to].state, previous) for name in variables]
-        target = f"→ {trace.loop_to + 1}"
-        rows.append(row(Text(target, "strong"), label(trace.closing), *cells, _where(example, trace.closing)))
-    elif len(trace.steps) > 1:
-        whole = [Text(show(trace.steps[-1].state[name]), "strong") for name in variables]
+    for move in trace.moves():
+        cells = [_change(move, name) for name in trace.variables]
+        rows.append(row(_number(example, move), move.step.label, *cells, _where(example, move.step)))
+    if _ends_whole(trace):
+        whole = [Text(show(trace.steps[-1].state[name]), "strong") for name in trace.variables]
         rows.append(row("", Text(f"= state {len(trace.steps)}", "strong"), *whole, ""))
-    columns = [Column("step", numeric=True), Column("action"), *map(Column, variables), Column("")]
+    columns = [Column("step", numeric=True), Column("action"), *map(Column, trace.variables), Column("")]
     return Table(tuple(columns), tuple(rows))
 
 
-def _narrow(example: CounterExample) -> list[Line]:
+def _narrow(example: DescribedTrace) -> list[Line]:
     """One line a step and one a changed variable."""
     trace, lines = example.trace, []
-    previous: State | None = None
-    moves = [(_number(example, number), step) for number, step in enumerate(trace.steps, start=1)]
-    if trace.closing is not None and trace.loop_to is not None:
-        moves.append((f"→ {trace.loop_to + 1}", trace.closing))
-    for number, step in moves:
-        lines.append(line(f"  {number:>3}  ", Text(label(step), "strong"), Text(f"  {_at(example, step)}", "dim")))
-        for name, value in step.state.items():
-            if previous is None or previous[name] != value:
-                lines.append(line(f"         {name} = {show(value)}"))
-        previous = step.state
-    if trace.closing is None and len(trace.steps) > 1:
+    for move in trace.moves():
+        number, step = _number(example, move).text, move.step
+        lines.append(line(f"  {number:>3}  ", Text(step.label, "strong"), Text(f"  {_at(example, step)}", "dim")))
+        lines += [line(f"         {name} = {show(step.state[name])}") for name in move.changed]
+    if _ends_whole(trace):
         lines.append(line("       ", Text(f"= state {len(trace.steps)}", "strong")))
         lines += [line(f"         {name} = {show(value)}") for name, value in trace.steps[-1].state.items()]
     return lines
 
 
-def _number(example: CounterExample, number: int) -> str:
+def _ends_whole(trace: Trace) -> bool:
+    """Whether the last state is written out: the first is whole anyhow, and a loop goes back to one above."""
+    return trace.closing is None and len(trace.steps) > 1
+
+
+def _number(example: DescribedTrace, move: Move) -> Text:
+    if move.closes:
+        return Text(f"→ {move.place + 1}", "strong")
     # The arrow marks where a loop comes back to, beside the row that leads there.
-    return f"↻ {number}" if example.trace.loop_to == number - 1 else str(number)
+    return Text(f"↻ {move.place + 1}" if example.trace.loop_to == move.place else str(move.place + 1))
 
 
-def _change(name: str, state: State, previous: State | None) -> Text:
-    if previous is not None and previous[name] == state[name]:
-        return UNCHANGED
-    return Text(show(state[name]))
+def _change(move: Move, name: str) -> Text:
+    return Text(show(move.step.state[name])) if move.changes(name) else UNCHANGED
 
 
-def _where(example: CounterExample, step: TraceStep) -> Text:
+def _where(example: DescribedTrace, step: TraceStep) -> Text:
     return Text(_at(example, step), "dim")
 
 
-def _at(example: CounterExample, step: TraceStep) -> str:
+def _at(example: DescribedTrace, step: TraceStep) -> str:
     return example.actions_where.get(step.action or "", "")
 
 
-def _ending(example: CounterExample) -> list[Line]:
+def _ending(example: DescribedTrace) -> list[Line]:
     trace = example.trace
     last = len(trace.steps)
     lines = []
     if trace.loop_to is not None:
-        by = f" by {label(trace.closing)}" if trace.closing is not None else ""
+        by = f" by {trace.closing.label}" if trace.closing is not None else ""
         lines.append(line(f"from state {last} it goes back to state {trace.loop_to + 1}{by}, and so on for ever"))
     elif trace.stuttering:
         lines.append(line(f"in state {last} it may stay for ever (stuttering): no fairness demands a step"))

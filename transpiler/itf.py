@@ -25,6 +25,21 @@ EXACT = 2**53 - 1
 """The largest integer that every reader of JSON keeps exact."""
 
 
+class AsWritten:
+    """A value that was read without its protocol at hand: `data` is its JSON, which is written again as it was."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: Json) -> None:
+        self.data = data
+
+
+class SequenceAsWritten(tuple[Any, ...]):
+    """A tuple that was read from a plain list, without its domain, which alone tells sequences from fixed tuples."""
+
+    __slots__ = ()
+
+
 # ------------------------------------------------------------------------------------------------------- writing
 
 
@@ -60,6 +75,8 @@ def encode_state(state: Mapping[str, Any], variables: Mapping[str, Domain]) -> d
 
 def _by_shape(value: Any) -> Json:
     match value:
+        case AsWritten():
+            return value.data
         case Enum():
             return f"{type(value).__name__}.{value.name}"
         case bool() | str() | None:
@@ -68,6 +85,8 @@ def _by_shape(value: Any) -> Json:
             return value if -EXACT <= value <= EXACT else {"#bigint": str(value)}
         case frozenset():
             return _set(value, None)
+        case SequenceAsWritten():
+            return [encode(item) for item in value]
         case tuple():
             return {"#tup": [encode(item) for item in value]}
         case dict():
@@ -108,16 +127,27 @@ class ItfError(ValueError):
 
 
 def decode(data: Json, domain: Domain) -> Any:
-    """The canonical value of an ITF text in a domain; raises `ItfError` where it has none there."""
+    """The canonical value of an ITF text in a domain; raises `ItfError` where it has none there.
+
+    Small integers may be written as `{"#bigint": "…"}` too, as Apalache and Quint do, and optional values as Quint's
+    variants: `{"tag": "None", "value": …}`, `{"tag": "Some", "value": …}`.
+    """
+    match data:
+        case {"#bigint": str(digits)} if len(data) == 1:
+            data = bigint(digits)
     match domain, data:
+        case domains.OptionalDomain(), None | {"tag": "None"}:
+            return None
+        case domains.OptionalDomain(item), {"tag": "Some", "value": inner} if not _has_class(item, "Some"):
+            return decode(inner, item)
         case domains.OptionalDomain(item), _:
-            return None if data is None else decode(data, item)
+            return decode(data, item)
         case (domains.BoolDomain(), bool()) | (domains.IntDomain(), int()):
             value: Any = data
-        case domains.IntDomain(), {"#bigint": str(digits)}:
-            value = int(digits)
         case domains.ChoiceDomain(members), _:
-            value = next((member for member in members if encode(member) == data), _NO_MEMBER)
+            # The types are compared as well: to Python 1 is True.
+            written = ((member, encode(member)) for member in members)
+            value = next((each for each, text in written if type(text) is type(data) and text == data), _NO_MEMBER)
         case domains.SetDomain(element), {"#set": list(items)}:
             value = frozenset(decode(item, element) for item in items)
         case domains.SequenceDomain(element), list():
@@ -136,6 +166,23 @@ def decode(data: Json, domain: Domain) -> Any:
     if not domains.contains(domain, value):
         raise ItfError(f"{data!r} is no value of {domain}")
     return value
+
+
+def bigint(digits: str) -> int:
+    """The integer of `{"#bigint": "…"}`; raises `ItfError` for what is not written as one."""
+    if not digits.removeprefix("-").isdecimal() or not digits.isascii():
+        raise ItfError(f"{digits!r} is no integer")
+    try:
+        return int(digits)
+    except ValueError:  # thousands of digits, which Python does not convert
+        raise ItfError(f"an integer of {len(digits)} digits is too long") from None
+
+
+def _has_class(domain: Domain, name: str) -> bool:
+    """Whether a class of a union has this name."""
+    return isinstance(domain, domains.UnionDomain) and any(
+        record.type.python.__name__ == name for record in domain.alternatives
+    )
 
 
 _NO_MEMBER = object()

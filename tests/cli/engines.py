@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from protocheck.toolchain.results import CheckJob, EngineResult, Stats, Status, Trace, TraceStep
+from protocheck.toolchain.results import CheckJob, EngineResult, Stats, Status
+from protocheck.toolchain.traces import Trace, TraceStep
 from protocheck.transpiler.reference import reference_check
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from protocheck.toolchain.counterexample import CounterExample
-from protocheck.toolchain.results import Trace, TraceStep
+from protocheck.toolchain.traces import DescribedTrace, Trace, TraceStep
 from protocheck.transpiler.valuetypes import FrozenDict
 
 IDLE = {"producer": "idle", "buffer": FrozenDict({"a": 1, "b": 10}), "note": None}
@@ -11,14 +10,14 @@ BUSY = {"producer": "busy", "buffer": FrozenDict({"a": 1, "b": 10}), "note": Non
 FULL = {"producer": "busy", "buffer": FrozenDict({"a": 2, "b": 10}), "note": 'a "b"\\'}
 
 
-def lasso() -> CounterExample:
+def lasso() -> DescribedTrace:
     """Three states, of which the last two repeat for ever."""
     steps = (
         TraceStep(None, (("first", "a"),), IDLE),
         TraceStep("fill", (("x", frozenset({2, 10, 1})),), BUSY),
         TraceStep("write", (), FULL),
     )
-    return CounterExample(
+    return DescribedTrace(
         protocol="hand_over",
         constants={"slots": 2},
         violated="drained_in_the_end",
@@ -31,10 +30,10 @@ def lasso() -> CounterExample:
     )
 
 
-def stuttering() -> CounterExample:
+def stuttering() -> DescribedTrace:
     """Two states, in the last of which it stays."""
     steps = (TraceStep(None, (), IDLE), TraceStep("fill", (), BUSY))
-    return CounterExample(
+    return DescribedTrace(
         protocol="hand_over",
         constants={},
         violated="drained_in_the_end",

@@ -11,13 +11,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from protocheck.toolchain.check import check_protocol
-from protocheck.toolchain.counterexample import CounterExample, counter_examples
+from protocheck.toolchain.counterexample import counter_examples
 from protocheck.toolchain.errors import UserError
 from protocheck.toolchain.layout import render_plain
 from protocheck.toolchain.report import Report
-from protocheck.toolchain.report_json import dumps, read_traces, report_json, trace_file_json, trace_json
+from protocheck.toolchain.report_json import report_json
 from protocheck.toolchain.results import Budget, CheckJob, EngineResult
+from protocheck.toolchain.trace_json import dumps, read_traces, trace_file_json, trace_json
 from protocheck.toolchain.trace_text import trace_blocks
+from protocheck.toolchain.traces import DescribedTrace
 from protocheck.transpiler import ir
 
 from .. import handmade
@@ -127,7 +129,7 @@ def test_a_loop_and_stuttering() -> None:
 # ---------------------------------------------------------------------------------------------------- trace files
 
 
-def text_of(example: CounterExample) -> str:
+def text_of(example: DescribedTrace) -> str:
     return render_plain(trace_blocks(example))
 
 

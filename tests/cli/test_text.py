@@ -25,8 +25,9 @@ from protocheck.toolchain.layout import (
 from protocheck.toolchain.layout_rich import render_rich
 from protocheck.toolchain.report import Report
 from protocheck.toolchain.report_text import report_blocks
-from protocheck.toolchain.results import Budget, CheckJob, EngineResult, Trace, TraceStep
+from protocheck.toolchain.results import Budget, CheckJob, EngineResult
 from protocheck.toolchain.trace_text import trace_blocks
+from protocheck.toolchain.traces import Trace, TraceStep
 from protocheck.transpiler import ir
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.valuetypes import BOOL

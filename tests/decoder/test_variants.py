@@ -24,7 +24,8 @@ from protocheck.runtime.effects import Act, Effect, Kind
 from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.report import Report
-from protocheck.toolchain.results import CheckJob, Trace
+from protocheck.toolchain.results import CheckJob
+from protocheck.toolchain.traces import Trace
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.mutation import drop_guard

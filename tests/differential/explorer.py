@@ -11,7 +11,8 @@ from typing import Any
 
 from protocheck.toolchain.explorer import ExplorerEngine, state_graph
 from protocheck.toolchain.replay import violates
-from protocheck.toolchain.results import CheckJob, EngineResult, Trace
+from protocheck.toolchain.results import CheckJob, EngineResult
+from protocheck.toolchain.traces import Trace
 from protocheck.transpiler import ir
 from protocheck.transpiler.domains import show
 from protocheck.transpiler.instance import Instance

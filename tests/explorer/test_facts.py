@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from protocheck.toolchain.results import Stats, TraceStep
+from protocheck.toolchain.results import Stats
+from protocheck.toolchain.traces import TraceStep
 from protocheck.transpiler.mutation import drop_guard
 
 from ..handmade import rollback, two_phase_commit

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from protocheck.toolchain.results import Trace
+from protocheck.toolchain.traces import Trace
 from protocheck.transpiler import ir
 from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.reference_liveness import reference_liveness

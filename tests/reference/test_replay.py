@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from protocheck.toolchain.replay import ReplayError, replay, shows, violates
-from protocheck.toolchain.results import Trace, TraceStep
+from protocheck.toolchain.traces import Trace, TraceStep
 from protocheck.transpiler import ir
 from protocheck.transpiler.instance import Instance, instantiate
 from protocheck.transpiler.mutation import drop_guard

@@ -17,7 +17,7 @@ from protocheck.protocols.walk import Walk
 from protocheck.runtime import InvariantViolated, Recorder, Scheduler, invariants
 from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.engines import select_engines
-from protocheck.toolchain.results import TraceStep
+from protocheck.toolchain.traces import TraceStep
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.interpreter import outside
