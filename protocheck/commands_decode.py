@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from .runtime.request import Emitted
     from .toolchain.layout import Block
 
-DRAFTERS = ("block", "lookup", "none")
+DRAFTERS = ("block", "lookup", "assistant", "none")
 GREEN, RESET = "\x1b[32m", "\x1b[0m"
 
 
 @click.command()
 @click.argument("prompt")
 @click.option("--tokens", type=click.IntRange(min=1), default=96, show_default=True, help="The most new tokens.")
-@click.option("--drafter", type=OneOf("drafter", DRAFTERS), help="Who drafts; block where the model has one.")
+@click.option("--drafter", type=OneOf("drafter", DRAFTERS), help="Who drafts; block for the demonstration.")
 @click.option("--budget", type=click.IntRange(min=1), default=16, show_default=True, help="Nodes of a draft tree.")
 @click.option("--fixed", is_flag=True, help="Use the budget always, so that a run can be repeated step by step.")
 @click.option("--threads", is_flag=True, help="Draft in a thread of its own, which runs ahead of the verdict.")
@@ -34,6 +34,9 @@ GREEN, RESET = "\x1b[32m", "\x1b[0m"
 @click.option("--kv", type=OneOf("quantisation of KV rows", ("q3.5",)), help="Hold the drafter's KV in 3.5 bits.")
 @click.option(
     "--model", type=click.Path(path_type=Path), metavar="DIR", help="A model of yours instead, from a folder."
+)
+@click.option(
+    "--assistant", type=click.Path(path_type=Path), metavar="DIR", help="A smaller model from a folder, which drafts."
 )
 @click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help="Write every protocol step as NDJSON.")
 @click.option("--monitors", is_flag=True, help="Evaluate every invariant after every step.")
@@ -126,7 +129,10 @@ def _loaded(folder: Path | None) -> tuple[Any, Any]:
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder; name one with a model of transformers in it (config.json, weights)")
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
     try:
         target = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True).eval()
         return target, AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -135,15 +141,22 @@ def _loaded(folder: Path | None) -> tuple[Any, Any]:
 
 
 def _drafter(options: dict[str, Any]) -> Any:
-    chosen = options["drafter"] or ("lookup" if options["model"] is not None else "block")
+    chosen = options["drafter"] or _usual_drafter(options)
     quantised = [f"--{name}" for name in ("weights", "kv") if options[name] is not None]
-    if quantised and chosen != "block":
-        raise UserError(f"{' and '.join(quantised)}: what is quantised is a block drafter, and the drafter is {chosen}")
+    if quantised and chosen not in ("block", "assistant"):
+        raise UserError(
+            f"{' and '.join(quantised)}: the drafter {chosen} has no network that could be quantised; block and "
+            "assistant have one"
+        )
+    if options["assistant"] is not None and chosen != "assistant":
+        raise UserError(f"--assistant names a model that drafts, but the drafter is {chosen}: leave one of them out")
     match chosen:
         case "lookup":
             from .runtime.drafters.prompt_lookup import PromptLookupDrafter
 
             return PromptLookupDrafter()
+        case "assistant":
+            return _assistant(options)
         case "none":
             return None
     if options["model"] is not None:
@@ -151,6 +164,21 @@ def _drafter(options: dict[str, Any]) -> Any:
     from .runtime.demonstration.shipped import load_block_drafter
 
     return load_block_drafter(weights=options["weights"], kv=options["kv"])
+
+
+def _usual_drafter(options: dict[str, Any]) -> str:
+    if options["assistant"] is not None:
+        return "assistant"
+    return "lookup" if options["model"] is not None else "block"
+
+
+def _assistant(options: dict[str, Any]) -> Any:
+    from .runtime.drafters.assistant import AssistantDrafter
+
+    if options["assistant"] is None:
+        raise UserError("an assistant is a model of yours: name its folder with --assistant DIR")
+    model, tokenizer = _loaded(options["assistant"])
+    return AssistantDrafter(model, tokenizer, weights=options["weights"], kv=options["kv"])
 
 
 def _generation(options: dict[str, Any], tokens: int) -> dict[str, Any]:

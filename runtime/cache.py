@@ -21,6 +21,8 @@ from ..transpiler.questions import enabled
 from .cache_layers import TreeLayer
 from .masks import Extent
 from .provenance import Provenance, Reading
+from .quantization.kv import KV
+from .quantization.layers import CodedLayer
 from .tree import DraftTree
 
 
@@ -44,6 +46,7 @@ class TreeKVCache(Cache):  # type: ignore[misc]  # not typed in every version
     """Keys and values of one sequence: committed rows, and behind them the tentative rows of a draft tree.
 
     steps: the protocol instance; this cache is the only one that acts on it.
+    kv: "q3.5" holds the rows of a drafter in three and a half bits a number; the target's are held as they are.
     provenance: True to label every row and check every read, for debugging: far slower.
     after_update: called with a layer's number between its update and its attention; tests inject steps there.
 
@@ -55,6 +58,7 @@ class TreeKVCache(Cache):  # type: ignore[misc]  # not typed in every version
         layers: LayerWindows,
         steps: TreeCache,
         *,
+        kv: KV | None = None,
         provenance: bool = False,
         after_update: Callable[[int], None] | None = None,
     ) -> None:
@@ -75,9 +79,8 @@ class TreeKVCache(Cache):  # type: ignore[misc]  # not typed in every version
                 f"the protocol's window is {steps.window}, but the layers' is {window}: the protocol counts the rows "
                 f"before the token itself, here {expected}"
             )
-        self.rows = tuple(
-            TreeLayer(index, width, self._before, self._after) for index, width in enumerate(layers.windows)
-        )
+        kind = TreeLayer if kv is None else CodedLayer
+        self.rows = tuple(kind(index, width, self._before, self._after) for index, width in enumerate(layers.windows))
         for layer in self.rows:
             layer.labelled = provenance
         super().__init__(layers=list(self.rows))

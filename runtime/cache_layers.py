@@ -47,7 +47,8 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         self.written = 0
         # Where in the buffers row `low` lies. It moves up as rows are dropped, until the end of the buffers is reached.
         self._start = 0
-        # Keys and values, and in debug runs what each row is: [1, heads, capacity, size], changed only together.
+        # Keys and values, and at the end, in debug runs, what each row is: [1, heads, capacity, size], changed only
+        # together.
         self._stores: list[torch.Tensor] = []
         self._before = before
         self._after = after
@@ -61,7 +62,7 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         """Make empty buffers for rows like these. 4.57 passes the keys only."""
         values = key_states if value_states is None else value_states
         self.dtype, self.device = key_states.dtype, key_states.device
-        self._stores = [_empty(key_states, SMALLEST), _empty(values, SMALLEST)]
+        self._stores = [_empty(part, SMALLEST) for part in self._parts(key_states, values)]
         if self.labelled:
             self._stores.append(torch.full((1, 1, SMALLEST, 1), -1, dtype=torch.int64))
         self.is_initialized = True
@@ -80,7 +81,7 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         self.make_room(rows)
-        new = [key_states, value_states]
+        new = self._parts(key_states, value_states)
         if self.labelled:
             assert self.labels is not None
             new.append(self.labels.view(1, 1, rows, 1))
@@ -89,9 +90,9 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
             store[:, :, end : end + rows] = part
         self.written += rows
         # What the attention is going to read, whatever happens to this layer meanwhile.
-        keys, values = self._held(0), self._held(1)
+        views = self._rows()
         self._after(self, rows)
-        return keys, values
+        return views
 
     def get_mask_sizes(self, query: int | torch.Tensor) -> tuple[int, int]:
         """How many rows `update` will return for these queries, and the first one's number.
@@ -123,7 +124,7 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
     @property
     def keys(self) -> torch.Tensor | None:
         """The held keys, [1, heads, held, size]: a view, made when it is asked for. None before the first update."""
-        return self._held(0) if self.is_initialized else None
+        return self._rows()[0] if self.is_initialized else None
 
     @keys.setter
     def keys(self, _: None) -> None:
@@ -132,7 +133,7 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
     @property
     def values(self) -> torch.Tensor | None:
         """The held values, in the same way."""
-        return self._held(1) if self.is_initialized else None
+        return self._rows()[1] if self.is_initialized else None
 
     @values.setter
     def values(self, _: None) -> None:
@@ -145,11 +146,17 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         """Rows in the buffers."""
         return self.written - self.low
 
+    @property
+    def stored_bytes(self) -> int:
+        """What the held rows take, without the labels of debug runs."""
+        parts = self._stores[:-1] if self.labelled else self._stores
+        return sum(self.held * part.shape[1] * part.shape[3] * part.element_size() for part in parts)
+
     def held_labels(self) -> torch.Tensor:
         """In debug runs, what each held row is, [held]."""
         if not self.is_initialized:
             return torch.empty(0, dtype=torch.int64)
-        return self._stores[2][0, 0, self._start : self._start + self.held, 0]
+        return self._held(-1)[0, 0, :, 0]
 
     def load(self, keys: torch.Tensor, values: torch.Tensor, length: int) -> None:
         """Copy another cache's rows into this layer, which is empty.
@@ -160,7 +167,7 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         held = keys.shape[2]
         self.low = self.written = length - held
         self.make_room(held)
-        for store, part in zip(self._stores, (keys, values), strict=True):
+        for store, part in zip(self._stores, self._parts(keys, values), strict=True):
             store[:, :, :held] = part
         self.written = length
 
@@ -223,6 +230,16 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         self._stores = moved
         self._start = 0
 
+    # --- How rows are held: what a layer of another kind does otherwise --------------------------------------
+
+    def _parts(self, keys: torch.Tensor, values: torch.Tensor) -> list[torch.Tensor]:
+        """What the buffers hold of these rows, each part [1, heads, n, any size]."""
+        return [keys, values]
+
+    def _rows(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of the held rows as attention reads them; here views of the buffers."""
+        return self._held(0), self._held(1)
+
     def _held(self, store: int) -> torch.Tensor:
         return self._stores[store].narrow(2, self._start, self.held)
 
@@ -232,4 +249,6 @@ def _empty(like: torch.Tensor, capacity: int) -> torch.Tensor:
 
 
 def _poison(store: torch.Tensor) -> float | int:
+    if store.dtype == torch.uint8:
+        return 0  # codes of a row: its scale is poison
     return float("nan") if store.dtype.is_floating_point else -1

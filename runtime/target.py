@@ -22,6 +22,7 @@ from .cache import LayerWindows, TreeKVCache, protocol_for
 from .masks import Extent
 from .probe import is_sound
 from .provenance import Reading
+from .quantization.kv import KV
 from .tree import DraftTree
 
 ATTENTION = ("eager", "sdpa")
@@ -97,6 +98,7 @@ class TargetModel:
         *,
         variant: type[TreeCache] = TreeCache,
         steps: TreeCache | None = None,
+        kv: KV | None = None,
         provenance: bool = False,
         after_update: Callable[[int], None] | None = None,
     ) -> TreeKVCache:
@@ -107,7 +109,7 @@ class TargetModel:
         """
         if steps is None:
             steps = protocol_for(self.layers, max_rows, max_nodes, variant)
-        return TreeKVCache(self.layers, steps, provenance=provenance, after_update=after_update)
+        return TreeKVCache(self.layers, steps, kv=kv, provenance=provenance, after_update=after_update)
 
     def prefill(
         self,

@@ -21,6 +21,8 @@ from ..best_first import top
 from ..cache import TreeKVCache
 from ..draws import TensorDraws
 from ..noise import CounterNoise, gumbel
+from ..quantization.kv import KV, check_kv
+from ..quantization.weights import Weights, check_weights, quantized_copy
 from ..rejection import SampledTree, draw_children
 from ..target import TargetModel
 from ..tree import DraftTree
@@ -61,7 +63,12 @@ class AssistantDrafter:
     processors: what turns (ids [1, n], scores [1, vocabulary]) into scores, as of `generate`; those that the target's
         scores go through make the drafts more like what the target says.
     seed: of the drafter's own generator.
+    weights: "w4" drafts with a copy whose matrices are held in four bits (`quantization/weights.py`); the model itself
+        stays as it is, and what is not quantised is shared with it.
+    kv: "q3.5" holds keys and values in three and a half bits a number (`quantization/kv.py`).
     tree_cache: the protocol of its cache, or a variant that has lost a guard.
+
+    `weights` and `kv` are independent, and the decoder's output depends on neither.
 
     A best-first tree needs a forward for every `width` nodes, a chain and a sampled draft one for each node of depth.
     Raises UnsupportedModel, ValueError for numbers that make no sense.
@@ -80,13 +87,21 @@ class AssistantDrafter:
         sampled: bool = False,
         processors: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
         seed: int = 0,
+        weights: Weights | None = None,
+        kv: KV | None = None,
         tree_cache: type[TreeCache] = TreeCache,
     ) -> None:
         if branches < 1 or width < 1:
             raise ValueError(f"{branches} branches and {width} nodes a forward: give at least 1 of each")
         if not 0 <= least < 1:
             raise ValueError(f"a least probability of {least}: give 0 <= least < 1")
-        self.model = TargetModel(model)
+        check_weights(weights)
+        check_kv(kv)
+        self.model = TargetModel(quantized_copy(model) if weights == "w4" else model)
+        self.weights, self.kv = weights, kv
+        if kv is not None:
+            # Refuses a head size that it cannot pack before there is a request.
+            TextRows(self.model, (0,), 1, tree_cache, kv).reach((0,))
         self.tokenizer = tokenizer
         self.branches, self.width, self.least = branches, width, least
         self.sampled, self.processors = sampled, processors or None
@@ -110,7 +125,7 @@ class AssistantDrafter:
         self.close()
         self._vocabulary, self._noise, self._padding = target.vocab_size, target.noise, target.padding
         self._longest = min(self.model.max_positions or UNBOUNDED, target.max_positions or UNBOUNDED)
-        self._rows = TextRows(self.model, prompt, self._longest, self.tree_cache)
+        self._rows = TextRows(self.model, prompt, self._longest, self.tree_cache, self.kv)
 
     def draft(self, context: Context, budget: int) -> DraftTree:
         """A chain, a best-first tree, or drawn tokens.

@@ -14,8 +14,8 @@ import torch
 
 from ...protocols.tree_cache import TreeCache
 from ..best_first import from_marginals
-from ..quantization.kv import KV, KVCodec
-from ..quantization.weights import Weights, quantize_linears
+from ..quantization.kv import KV, KVCodec, check_kv
+from ..quantization.weights import Weights, check_weights, quantize_linears
 from ..tree import DraftTree
 from .base import Context, Outcome, TargetFacts
 from .block_cache import ContextRows
@@ -45,10 +45,8 @@ class BlockDrafter:
         kv: KV | None = None,
         tree_cache: type[TreeCache] = TreeCache,
     ) -> None:
-        if weights not in (None, "w4"):
-            raise ValueError(f'weights={weights!r}: a drafter\'s weights are "w4" or None, as they are')
-        if kv not in (None, "q3.5"):
-            raise ValueError(f'kv={kv!r}: a drafter\'s keys and values are "q3.5" or None, as they are')
+        check_weights(weights)
+        check_kv(kv)
         self.config = model.config
         self.weights, self.kv, self.tree_cache = weights, kv, tree_cache
         self._model = copy.deepcopy(model).eval().requires_grad_(False)

@@ -12,6 +12,7 @@ import torch
 
 from ...protocols.tree_cache import TreeCache
 from ..cache import TreeKVCache
+from ..quantization.kv import KV
 from ..target import TargetModel
 from ..tree import DraftTree
 
@@ -26,18 +27,23 @@ class TextRows:
     """Rows for the texts of one request.
 
     model: the drafter's. prompt: its tokens. longest: the most tokens of a text, drafts included. tree_cache: the
-    protocol of the cache, or a variant.
+    protocol of the cache, or a variant. kv: how keys and values are held.
     """
 
     reader = "drafter"
 
     def __init__(
-        self, model: TargetModel, prompt: Sequence[int], longest: int, tree_cache: type[TreeCache] = TreeCache
+        self,
+        model: TargetModel,
+        prompt: Sequence[int],
+        longest: int,
+        tree_cache: type[TreeCache] = TreeCache,
+        kv: KV | None = None,
     ) -> None:
         self.model = model
         self.text = list(prompt)
         """What is certain: the prompt, then what was emitted."""
-        self.cache: TreeKVCache = model.new_cache(longest + MOST_NODES, MOST_NODES, variant=tree_cache)
+        self.cache: TreeKVCache = model.new_cache(longest + MOST_NODES, MOST_NODES, variant=tree_cache, kv=kv)
         # The tree of tentative rows; node 0 is the first token of the text without a committed row.
         self._tokens: list[int] = []
         self._parents: list[int] = []

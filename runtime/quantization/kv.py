@@ -31,6 +31,12 @@ _BYTES = 7
 _SMALLEST = 1e-30  # rows without a larger coordinate come back as zeros
 
 
+def check_kv(kv: object) -> None:
+    """That this says how a drafter's keys and values are held. Raises ValueError."""
+    if kv not in (None, "q3.5"):
+        raise ValueError(f'kv={kv!r}: a drafter\'s keys and values are "q3.5" or None, as they are')
+
+
 @dataclass(frozen=True, eq=False)
 class CodedRows:
     """Rows of any leading shape.

@@ -10,7 +10,9 @@ A matrix is multiplied after it is expanded again: this saves memory, not time.
 
 from __future__ import annotations
 
-from typing import Literal
+import copy
+import itertools
+from typing import Literal, TypeVar
 
 import torch
 from torch import nn
@@ -18,8 +20,16 @@ from torch.nn import functional
 
 Weights = Literal["w4"]
 
+M = TypeVar("M", bound=nn.Module)
+
 GROUP = 64
 _LARGEST = 7
+
+
+def check_weights(weights: object) -> None:
+    """That this says how a drafter's weights are held. Raises ValueError."""
+    if weights not in (None, "w4"):
+        raise ValueError(f'weights={weights!r}: a drafter\'s weights are "w4" or None, as they are')
 
 
 class QuantizedLinear(nn.Module):
@@ -83,3 +93,14 @@ def quantize_linears(module: nn.Module, group: int = GROUP) -> tuple[str, ...]:
         assert isinstance(linear, nn.Linear)
         setattr(module.get_submodule(parent), last, QuantizedLinear(linear, group))
     return names
+
+
+def quantized_copy(module: M) -> M:
+    """A copy of a module with quantised linear layers. What is not quantised it shares with the module, which stays.
+
+    Raises ValueError as `quantize_linears`.
+    """
+    shared = {id(tensor): tensor for tensor in itertools.chain(module.parameters(), module.buffers())}
+    copied = copy.deepcopy(module, shared)
+    quantize_linears(copied)
+    return copied

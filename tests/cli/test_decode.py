@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from protocheck.cli import main
+from protocheck.runtime.demonstration.shipped import load_target, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,24 @@ def test_two_workers_and_quantised_weights_change_nothing(run: Run) -> None:
     assert other.out.split("\n\n")[0] == plain
 
 
+@pytest.fixture(scope="module")
+def assistant(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model that drafts well: the demonstration's target itself."""
+    folder = tmp_path_factory.mktemp("assistant")
+    load_target().save_pretrained(folder)
+    load_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("quantised", [(), ("--weights", "w4"), ("--kv", "q3.5"), ("--weights", "w4", "--kv", "q3.5")])
+def test_an_assistant_of_the_users(run: Run, assistant: Path, quantised: tuple[str, ...]) -> None:
+    ran = run("import os\n", "--tokens", "16", "--assistant", str(assistant), "--compare", "--fixed", *quantised)
+    assert (ran.code, ran.err) == (0, "")
+    assert "✓ the same 16 tokens as plain generation" in ran.out
+    per_forward = float(ran.out.partition(" tokens per forward")[0].rsplit(maxsplit=1)[-1])
+    assert per_forward > 1.5
+
+
 def test_a_recording(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "run.ndjson"
     ran = run("def f(", "--tokens", "8", "--record", str(file))
@@ -72,7 +91,14 @@ def test_a_recording(run: Run, tmp_path: Path) -> None:
     [
         (("",), "the prompt is empty"),
         (("x", "--drafter", "bloc"), "did you mean block"),
-        (("x", "--drafter", "lookup", "--kv", "q3.5"), "--kv: what is quantised is a block drafter"),
+        (
+            ("x", "--drafter", "lookup", "--kv", "q3.5"),
+            "--kv: the drafter lookup has no network that could be quantised",
+        ),
+        (("x", "--drafter", "none", "--weights", "w4"), "--weights: the drafter none has no network"),
+        (("x", "--drafter", "assistant"), "name its folder with --assistant DIR"),
+        (("x", "--drafter", "block", "--assistant", "."), "but the drafter is block: leave one of them out"),
+        (("x", "--assistant", "nowhere"), "nowhere is no folder"),
         (("x", "--model", "nowhere"), "nowhere is no folder"),
         (("x", "--model", "."), "has no model for text generation"),
         (("x", "--record", "nowhere/run.ndjson"), "there is no folder nowhere"),
