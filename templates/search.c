@@ -686,8 +686,8 @@ static int search(void) {
 
 static void print_result(void) {
     Counters total = counters();
-    printf("counts %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", entered(), generated(),
-           all.depth, all.choices, total.same, total.terminated);
+    printf("counts %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", entered(), generated(), all.depth,
+           level_count ? ranges_length(&levels[0]) : 0, total.same);
     printf("taken");
     for (int action = 0; action < ACTIONS; action++) printf(" %" PRIu64, total.taken[action]);
     printf("\nbytes %" PRIu64 "\nseconds %.6f\n", bytes_used(), seconds() - all.started);
@@ -695,6 +695,22 @@ static void print_result(void) {
         if (all.reached[wanted]) printf("reached %d\n", wanted);
     puts("end");
     fflush(stdout);
+}
+
+/* Every state, level by level, as words from the lowest. */
+static void write_states(const char *path) {
+    FILE *file = fopen(path, "wb");
+    if (file == NULL) fail("the states cannot be written");
+    for (size_t i = 0; i < level_count; i++)
+        for (size_t j = 0; j < levels[i].count; j++)
+            for (uint64_t place = levels[i].items[j].first; place < levels[i].items[j].end; place++) {
+                State s = load(&all.states[place]);
+                for (int word = 0; word < WORDS; word++) {
+                    uint64_t written = word_of(s, word);
+                    if (fwrite(&written, sizeof written, 1, file) != 1) fail("the states cannot be written");
+                }
+            }
+    if (fclose(file)) fail("the states cannot be written");
 }
 
 static void prepare(void) {
@@ -725,9 +741,10 @@ static void finish(void) {
     for (int i = 1; i < all.threads; i++) pthread_join(all.workers[i].thread, NULL);
 }
 
-/* Arguments: threads, most bytes, most states (0: any number), most seconds (0: any time). */
+/* Arguments: threads, most bytes, most states (0: any number), most seconds (0: any time), and the file for all states,
+ * where nothing is violated (-: none). */
 int main(int count, char **arguments) {
-    if (count != 5) fail("arguments");
+    if (count != 6) fail("arguments");
 #ifdef PR_SET_PDEATHSIG
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
@@ -738,8 +755,10 @@ int main(int count, char **arguments) {
     all.started = all.told = seconds();
     if (all.threads < 1 || all.threads > 256) fail("threads");
     prepare();
+    int violated = 0;
     if (all.stop) printf("stopped memory\n");
-    else search();
+    else violated = search();
+    if (!violated && !all.stop && strcmp(arguments[5], "-")) write_states(arguments[5]);
     print_result();
     finish();
     return 0;

@@ -11,7 +11,7 @@ from .results import Engine
 from .tlc.errors import ToolError
 from .tlc.jars import VARIABLE as JAR
 
-Choice = Literal["auto", "explorer", "tlc"]
+Choice = Literal["auto", "explorer", "native", "tlc"]
 CHOICES: tuple[str, ...] = get_args(Choice)
 
 
@@ -31,6 +31,8 @@ def select_engines(choice: str) -> Selection:
     match choice:
         case "explorer":
             return Selection((_explorer(),))
+        case "native":
+            return Selection((_native(),))
         case "tlc":
             return Selection((_tlc(),))
         case "auto":
@@ -50,6 +52,12 @@ def _explorer() -> Engine:
     from .explorer import ExplorerEngine
 
     return ExplorerEngine()
+
+
+def _native() -> Engine:
+    from .native.engine import NativeEngine
+
+    return NativeEngine()
 
 
 def _tlc() -> Engine:

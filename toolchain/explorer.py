@@ -14,7 +14,8 @@ from ..transpiler import ir
 from ..transpiler.instance import Instance
 from ..transpiler.packing.program import Program, compile_program
 from .explorer_search import Search
-from .results import Budget, CheckJob, Edge, EngineResult, StateGraph, Stats
+from .results import Budget, CheckJob, Edge, EngineResult, StateGraph, Stats, Status
+from .searched import Searched
 from .traces import Trace
 
 VERSION = "0.1.0"
@@ -33,11 +34,14 @@ class ExplorerEngine:
 
     def check(self, job: CheckJob) -> EngineResult:
         """Check one instance; never raises for a protocol's fault."""
-        return _Check(job).result()
+        return PackedCheck(job).result()
 
 
-class _Check:
-    """One job on its way to its result."""
+class PackedCheck:
+    """One job on its way to its result, through a search of packed states."""
+
+    engine = "explorer"
+    version = VERSION
 
     def __init__(self, job: CheckJob) -> None:
         self.job = job
@@ -54,15 +58,11 @@ class _Check:
     def result(self) -> EngineResult:
         job = self.job
         program = compile_program(job.instance, job.properties)
-        wanted = {item.name: program.predicate(item.body) for item in self.reachable}
-        search = Search(program, wanted, job.budget, job.on_progress, job.cancel, self.started)
-        before = time.perf_counter()
-        search.run()
-        seconds = time.perf_counter() - before
+        search, seconds = self.searched(program)
         safety = tuple(name for name in program.order if name in ir.ALWAYS_JUDGED or self.named(name))
         answer = EngineResult(
-            engine="explorer",
-            version=VERSION,
+            engine=self.engine,
+            version=self.version,
             status="holds",
             evaluated=(*safety, *(item.name for item in self.reachable), *(item.name for item in self.liveness)),
             stats=_stats(search, seconds),
@@ -70,10 +70,23 @@ class _Check:
         )
         return self.timed(self.judged(search, answer))
 
+    def searched(self, program: Program) -> tuple[Searched, float]:
+        """The search of the program's states, when it has ended, and how many seconds it took."""
+        job = self.job
+        wanted = {item.name: program.predicate(item.body) for item in self.reachable}
+        search = Search(program, wanted, job.budget, job.on_progress, job.cancel, self.started)
+        before = time.perf_counter()
+        search.run()
+        return search, time.perf_counter() - before
+
+    def unanswered(self, status: Status, reason: str) -> EngineResult:
+        """No verdict, and why there is none."""
+        return EngineResult(self.engine, self.version, status, reason=reason)
+
     def named(self, name: str) -> bool:
         return self.job.properties is None or name in self.job.properties
 
-    def judged(self, search: Search, answer: EngineResult) -> EngineResult:
+    def judged(self, search: Searched, answer: EngineResult) -> EngineResult:
         """The answer with what the search, and where safety holds the search for fair cycles, found."""
         if search.violation is not None:
             from .explorer_trace import safety_trace
@@ -108,7 +121,7 @@ class _Check:
         return replace(answer, stats=replace(answer.stats, wall_seconds=time.perf_counter() - self.started))
 
 
-def _stats(search: Search, seconds: float) -> Stats:
+def _stats(search: Searched, seconds: float) -> Stats:
     counters = search.counters
     finished = search.violation is None and not search.stopped
     return Stats(

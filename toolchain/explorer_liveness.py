@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 from ..transpiler import ir
 from ..transpiler.fairness import Constraint, constraints
-from .explorer_search import Search, without_collector
+from .explorer_search import without_collector
 from .replay import replay, violates
+from .searched import Searched
 from .traces import Trace
 
 BETWEEN_LOOKS = 4096
@@ -26,7 +27,7 @@ class Stopped(Exception):
     """The budget is used up; the text is the reason."""
 
 
-def find_violation(search: Search, properties: Iterable[ir.Property]) -> tuple[str, Trace] | None:
+def find_violation(search: Searched, properties: Iterable[ir.Property]) -> tuple[str, Trace] | None:
     """The first of the properties that some fair behaviour violates, with that behaviour.
 
     The search has finished and found safety to hold. Raises `Stopped`.
@@ -60,7 +61,7 @@ class LabelledGraph:
         return len(self.steps)
 
 
-def _labelled(search: Search) -> LabelledGraph:
+def _labelled(search: Searched) -> LabelledGraph:
     program = search.program
     states = search.visited.states
     fairness = constraints(program.instance)
@@ -104,7 +105,7 @@ def _union(masks: Iterable[int]) -> int:
     return result
 
 
-def _look_at_budget(search: Search) -> None:
+def _look_at_budget(search: Searched) -> None:
     limit = search.budget.timeout
     if limit is not None and time.perf_counter() - search.started > limit:
         raise Stopped(f"not finished within {limit:g} seconds")
@@ -119,7 +120,7 @@ def _look_at_budget(search: Search) -> None:
 class _Judge:
     """One property: where a violating behaviour may go, where it must come by, and whether there is one."""
 
-    search: Search
+    search: Searched
     graph: LabelledGraph
     item: ir.Property
     allowed: bytearray = field(init=False)

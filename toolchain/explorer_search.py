@@ -21,6 +21,7 @@ from ..transpiler.interpreter import Taken, Undefined, holds, steps
 from ..transpiler.packing.layouts import OutsideError
 from ..transpiler.packing.program import Flag, Program
 from .results import Budget, Progress
+from .searched import Counters, Violation
 
 FIRST_CHUNK = 64
 LARGEST_CHUNK = 8192
@@ -34,27 +35,6 @@ ZEROED_AT_ONCE = 20
 
 LONG_SECONDS = 1.5
 """After so long a search is worth better code, which takes about as long to make."""
-
-
-@dataclass(frozen=True)
-class Violation:
-    """The property, the state that it was flagged in (None: init), and the number of states of the trace.
-
-    For `type_ok` and transition invariants the trace goes one step beyond the state.
-    """
-
-    property: str
-    state: int | None
-    length: int
-
-
-@dataclass(frozen=True)
-class Counters:
-    """How far the search came: at its end, or at the first violation."""
-
-    distinct: int
-    generated: int
-    depth: int
 
 
 class Visited:

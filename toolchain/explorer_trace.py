@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from ..transpiler import ir
 from ..transpiler.abstract_view import AbstractView
 from ..transpiler.interpreter import Arguments, IllDefined, Taken, holds, initial_states, outside, steps
-from .explorer_search import Search, Violation
 from .replay import replay, violates
+from .searched import Searched, Violation
 from .traces import State, Trace, TraceStep
 
 
-def safety_trace(search: Search) -> Trace:
+def safety_trace(search: Searched) -> Trace:
     """The shortest trace to the violation that a search found.
 
     Raises `AssertionError` where the interpreter does not see the violation: then the generated code, or the
@@ -27,7 +27,7 @@ def safety_trace(search: Search) -> Trace:
     return trace
 
 
-def _trace(search: Search, violation: Violation) -> Trace:
+def _trace(search: Searched, violation: Violation) -> Trace:
     program = search.program
     instance = program.instance
     if violation.state is None:
@@ -41,7 +41,7 @@ def _trace(search: Search, violation: Violation) -> Trace:
     raise AssertionError(f"the interpreter knows no step from {path[-1]} that violates {violation.property}")
 
 
-def _steps_beyond(search: Search, violation: Violation, last: State) -> Iterator[tuple[str, Arguments, State]]:
+def _steps_beyond(search: Searched, violation: Violation, last: State) -> Iterator[tuple[str, Arguments, State]]:
     """The steps from a state that violate what is about steps."""
     instance = search.program.instance
     for action, arguments, outcome in steps(instance, last):
@@ -62,7 +62,7 @@ def _steps_beyond(search: Search, violation: Violation, last: State) -> Iterator
                 yield action, arguments, outcome.state
 
 
-def _flagged_choice(search: Search, violation: Violation) -> TraceStep:
+def _flagged_choice(search: Searched, violation: Violation) -> TraceStep:
     """The first choice of init that is outside the domains, or has no value."""
     instance = search.program.instance
     for arguments, outcome in initial_states(instance):

@@ -43,10 +43,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits after which a run is inconclusive: distinct states, and seconds for the whole check of one instance."""
+    """Limits after which a run is inconclusive: distinct states, seconds for the whole check of one instance, and bytes
+    that the states of the native engine may take (None: most of what is available)."""
 
     max_states: int | None = None
     timeout: float | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from .. import ir
 from . import c_emit, emit, low
 from .c_emit import CPage
 from .c_render import WORD, CWriter, NotInC
+from .emit import INDENT
 from .steps import Block
 
 if TYPE_CHECKING:
@@ -29,9 +30,11 @@ MOST_SUCCESSORS = 1 << 14
 
 @dataclass(frozen=True)
 class CProgram:
-    """C source for an instance, and the reachability properties whose first states it looks for, in order."""
+    """C source for an instance, of how many words its states are, and the reachability properties whose first states
+    it looks for, in order."""
 
     source: str
+    words: int
     wanted: tuple[str, ...]
 
 
@@ -87,7 +90,7 @@ class _Source:
             check=check,
             wanted=tests,
         )
-        return CProgram(text, tuple(item.name for item in self.wanted))
+        return CProgram(text, self.words, tuple(item.name for item in self.wanted))
 
     def initial(self) -> list[str]:
         assembly = self.assembly
@@ -134,11 +137,9 @@ def _kind(values: tuple[int, ...]) -> str:
 def _listed(values: tuple[int, ...]) -> str:
     suffix = "LL" if min(values, default=0) < 0 else "ULL"
     items = ", ".join(f"{value}{suffix if abs(value) >= 1 << 31 else ''}" for value in values or (0,))
-    return (
-        items
-        if len(items) < 90
-        else "\n" + textwrap.fill(items, 116, initial_indent="    ", subsequent_indent="    ") + "\n"
-    )
+    if len(items) < 90:
+        return items
+    return f"\n{textwrap.fill(items, 116, initial_indent=INDENT, subsequent_indent=INDENT)}\n"
 
 
 @cache

@@ -7,6 +7,7 @@ to fit is no error of the protocol: `NotInC` says so, and Python's own integers 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -19,7 +20,7 @@ WORD = 64
 """Bits of a word of the state."""
 
 
-class NotInC(Exception):  # noqa: N818 - not a mistake of anyone's
+class NotInC(Exception):
     """What the C compiler's integers cannot do; the text is the reason."""
 
 
@@ -85,8 +86,8 @@ class CWriter:
 
     def _at_most_zero(self, total: Low) -> str:
         left, right = _sides(total)
-        bounds = (knowledge.bounds(left, knowledge.NOTHING), knowledge.bounds(right, knowledge.NOTHING))
-        if all(0 <= least and most < 1 << self.bits for least, most in bounds):
+        bounds = (spread(left), spread(right))
+        if all(least >= 0 and most < 1 << self.bits for least, most in bounds):
             return f"({self.value(left)} <= {self.value(right)})"
         self._signed(left)
         self._signed(right)
@@ -251,7 +252,7 @@ class CWriter:
 
     def _comparable(self, left: Low, right: Low) -> None:
         """Equal modulo the size of a Value must be equal."""
-        bounds = [knowledge.bounds(node, knowledge.NOTHING) for node in (left, right)]
+        bounds = [spread(node) for node in (left, right)]
         distance = max(most for _, most in bounds) - min(least for least, _ in bounds)
         if not distance < 1 << self.bits:
             raise NotInC(f"numbers that need more than {self.bits} bits are compared")
@@ -267,7 +268,7 @@ class CWriter:
         self._within(node, -(1 << self.bits - 1), (1 << self.bits - 1) - 1)
 
     def _within(self, node: Low, least: Bound, most: Bound) -> None:
-        found = knowledge.bounds(node, knowledge.NOTHING)
+        found = spread(node)
         if found[0] < least or found[1] > most:
             raise NotInC(f"a number that may need more than {self.bits} bits")
 
@@ -288,6 +289,50 @@ def _sides(total: Low) -> tuple[Low, Low]:
     right = [(term, -factor) for term, factor in total.terms if factor < 0]
     constant = total.constant
     return low.collect(left, max(0, constant)), low.collect(right, max(0, -constant))
+
+
+def spread(node: Low) -> tuple[Bound, Bound]:
+    """The least and the greatest value that a word may have, wherever it is computed.
+
+    Where a guard would have to be known to say that a number is not negative, both signs are reckoned with: bits of
+    negative numbers are those of their two's complement.
+    """
+    least, most = knowledge.bounds(node, knowledge.NOTHING)
+    if math.isfinite(least) and math.isfinite(most):
+        return least, most
+    match node:
+        case low.BitOp(_, left, right) | low.Without(left, right):
+            return _signed_bits(max(_signed_width(left), _signed_width(right)))
+        case low.Shift("<<", word, by):
+            return _signed_bits(_signed_width(word) + max(0, spread(by)[1]))
+        case low.Shift(_, word):
+            return _signed_bits(_signed_width(word))
+        case low.Choose(_, then, orelse):
+            first, second = spread(then), spread(orelse)
+            return min(first[0], second[0]), max(first[1], second[1])
+        case low.Extremum(_, items):
+            every = [spread(item) for item in items]
+            return min(least for least, _ in every), max(most for _, most in every)
+        case low.Linear(terms, constant):
+            least = most = constant
+            for term, factor in terms:
+                ends = [end * factor for end in spread(term)]
+                least, most = least + min(ends), most + max(ends)
+            return least, most
+        case _:
+            return least, most
+
+
+def _signed_width(node: Low) -> Bound:
+    """So many bits, a sign aside."""
+    least, most = spread(node)
+    if math.isinf(least) or math.isinf(most):
+        return math.inf
+    return max(int(most).bit_length(), (-int(least) - 1).bit_length() if least < 0 else 0)
+
+
+def _signed_bits(width: Bound) -> tuple[Bound, Bound]:
+    return (-math.inf, math.inf) if math.isinf(width) else (-(1 << int(width)), (1 << int(width)) - 1)
 
 
 def identifier(name: str) -> str:

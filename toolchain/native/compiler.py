@@ -1,0 +1,150 @@
+"""A C compiler: the system's, or the one of the `ziglang` wheel; and what it made, kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shlex
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..tlc.cache import cache_directory, staged
+from ..tlc.errors import ToolError
+from ..tlc.process import run_process
+
+VARIABLE = "PROTOCHECK_CC"
+"""Names the compiler to use, with options if need be; `none` means that there is none."""
+
+FLAGS = ("-std=gnu11", "-O2", "-pthread")
+
+MOST_KEPT = 400
+"""So many programs are kept; of more, those that were used longest ago are removed."""
+
+COMPILE_SECONDS = 300.0
+
+
+class CompilerNotFound(ToolError):
+    """There is no C compiler, or the one that was asked for cannot be used."""
+
+
+class Cancelled(Exception):
+    """It was cancelled while it compiled."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A command that compiles C, and what to call it."""
+
+    command: tuple[str, ...]
+    name: str
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever the compiler does, as far as can be told without running it."""
+        found = shutil.which(self.command[0]) or self.command[0]
+        with suppress(OSError):
+            status = os.stat(found)
+            return f"{' '.join(self.command)} {status.st_size} {status.st_mtime_ns} {platform.machine()}"
+        return " ".join(self.command)
+
+
+def find_compiler(env: Mapping[str, str] | None = None) -> Compiler:
+    """The compiler that PROTOCHECK_CC names, else `cc`, `gcc` or `clang` on the path, else that of the ziglang wheel.
+
+    Raises:
+        CompilerNotFound: there is none, with what to do about it.
+    """
+    env = os.environ if env is None else env
+    if os.name != "posix":
+        raise CompilerNotFound("The native engine needs a POSIX system.", remedy="Use --engine explorer here.")
+    named = env.get(VARIABLE, "").strip()
+    if named == "none":
+        raise CompilerNotFound(f"There is no C compiler: {VARIABLE}=none.")
+    if named:
+        command = tuple(shlex.split(named))
+        if shutil.which(command[0], path=env.get("PATH")) is None:
+            raise CompilerNotFound(
+                f"{VARIABLE} names {command[0]}, which is no command.", remedy="Correct it, or unset it."
+            )
+        return Compiler(command, Path(command[0]).name)
+    for candidate in ("cc", "gcc", "clang"):
+        if found := shutil.which(candidate, path=env.get("PATH")):
+            return Compiler((found,), candidate)
+    if importlib.util.find_spec("ziglang") is not None:
+        return Compiler((sys.executable, "-m", "ziglang", "cc"), "zig cc")
+    raise CompilerNotFound(
+        "There is no C compiler for the native engine.",
+        reason="Neither cc, gcc nor clang is on the path, and the ziglang wheel is not installed.",
+        remedy='Install one: pip install "protocheck-tla[native]", or your system\'s gcc or clang.',
+    )
+
+
+def executable_for(source: str, compiler: Compiler, cancel: threading.Event | None = None) -> Path:
+    """The compiled source, from the cache where it was compiled before.
+
+    Raises:
+        ToolError: it cannot be compiled, or the cache not be written.
+        Cancelled: `cancel` was set.
+    """
+    key = hashlib.sha256("\0".join((source, compiler.identity, *FLAGS)).encode()).hexdigest()
+    folder = cache_directory() / "native"
+    target = folder / key[:32]
+    if target.exists():
+        with suppress(OSError):
+            os.utime(target)  # it is used: to be kept
+        return target
+    with staged(target) as written:
+        _compile(source, compiler, written, cancel)
+    _tidy(folder)
+    return target
+
+
+def _compile(source: str, compiler: Compiler, target: Path, cancel: threading.Event | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="protocheck-native-") as name:
+        directory = Path(name)
+        (directory / "search.c").write_text(source, encoding="utf-8")
+        output, errors = directory / "stdout", directory / "stderr"
+        done = run_process(
+            [*compiler.command, *FLAGS, "-o", "search", "search.c"],
+            directory=directory,
+            stdout=output,
+            stderr=errors,
+            timeout=COMPILE_SECONDS,
+            cancel=cancel,
+        )
+        if done.ended == "cancelled":
+            raise Cancelled
+        if done.exit_status != 0 or not (directory / "search").exists():
+            said = errors.read_text(encoding="utf-8", errors="replace").strip() or output.read_text(errors="replace")
+            why = f"not within {COMPILE_SECONDS:g} seconds" if done.ended == "timeout" else _first_error(said)
+            raise ToolError(
+                f"{compiler.name} cannot compile the search.",
+                reason=why,
+                remedy=f"Name another compiler with {VARIABLE}, or use --engine explorer.",
+            )
+        shutil.move(directory / "search", target)
+
+
+def _first_error(said: str) -> str:
+    lines = [line for line in said.splitlines() if line.strip()]
+    return next((line for line in lines if "error" in line), lines[0] if lines else "It does not say why.")
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what was used longest ago, beyond what is kept; another process may do the same."""
+    with suppress(OSError):
+        kept = sorted(
+            (item for item in folder.iterdir() if not item.name.startswith(".")),
+            key=lambda item: item.stat().st_mtime,
+        )
+        for item in kept[:-MOST_KEPT]:
+            with suppress(OSError):
+                item.unlink()
