@@ -13,7 +13,9 @@ from dataclasses import replace
 from ..transpiler import ir
 from ..transpiler.instance import Instance
 from ..transpiler.packing.program import Program, compile_program
+from ..transpiler.packing.reduction import TooManyOrders
 from .explorer_search import Search
+from .orbits import unsound
 from .results import Budget, CheckJob, Edge, EngineResult, StateGraph, Stats, Status
 from .searched import Searched
 from .traces import Trace
@@ -57,7 +59,12 @@ class PackedCheck:
 
     def result(self) -> EngineResult:
         job = self.job
-        program = compile_program(job.instance, job.properties)
+        try:
+            program = compile_program(job.instance, job.properties, job.symmetry)
+        except TooManyOrders as error:
+            return self.unanswered("inconclusive", str(error))
+        if program.reduction is not None and self.liveness:
+            return self.unanswered("invalid", unsound(item.name for item in self.liveness))
         search, seconds = self.searched(program)
         safety = tuple(name for name in program.order if name in ir.ALWAYS_JUDGED or self.named(name))
         answer = EngineResult(
@@ -125,6 +132,7 @@ def _stats(search: Searched, seconds: float) -> Stats:
     counters = search.counters
     finished = search.violation is None and not search.stopped
     return Stats(
+        orbits=search.program.reduction is not None,
         distinct=counters.distinct,
         generated=counters.generated,
         depth=counters.depth,

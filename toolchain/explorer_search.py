@@ -306,11 +306,12 @@ class Search:
                 after = program.encode(outcome.state)
             except OutsideError:
                 return Counters(distinct + 1, generated, self.depth + 1)
-            if after in new:
-                new.remove(after)
+            found = program.representative(after)
+            if found in new:
+                new.remove(found)
                 distinct += 1
                 flags: list[int] = []
-                program.check([after], lambda kind, _, flags=flags: flags.append(kind))  # type: ignore[misc]
+                program.check([found], lambda kind, _, flags=flags: flags.append(kind))  # type: ignore[misc]
                 if flags:
                     break
             try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..transpiler import ir
 from ..transpiler.abstract_view import AbstractView
 from ..transpiler.interpreter import Arguments, IllDefined, Taken, holds, initial_states, outside, steps
+from ..transpiler.packing.program import Program
 from .replay import replay, violates
 from .searched import Searched, Violation
 from .traces import State, Trace, TraceStep
@@ -32,13 +33,37 @@ def _trace(search: Searched, violation: Violation) -> Trace:
     instance = program.instance
     if violation.state is None:
         return Trace((_flagged_choice(search, violation),))
-    path: list[State] = [program.decode(state) for state in search.visited.path(violation.state)]
+    path = _behaviour(program, search.visited.path(violation.state))
     trace = replay(instance, path)
     if len(path) == violation.length:
         return trace
     for action, arguments, state in _steps_beyond(search, violation, path[-1]):
         return Trace((*trace.steps, TraceStep(action, arguments, state)))
     raise AssertionError(f"the interpreter knows no step from {path[-1]} that violates {violation.property}")
+
+
+def _behaviour(program: Program, path: Sequence[int]) -> list[State]:
+    """The states of a path; where each only stands for its orbit, those of a behaviour through the same orbits.
+
+    The first is an initial state, since all states of its orbit are; from each state some step leads into the orbit of
+    the next, since one does from its representative.
+    """
+    states: list[State] = [program.decode(path[0])]
+    for representative in path[1:]:
+        if program.reduction is None:
+            states.append(program.decode(representative))
+        else:
+            states.append(_step_into(program, states[-1], representative))
+    return states
+
+
+def _step_into(program: Program, state: State, representative: int) -> State:
+    for _, _, outcome in steps(program.instance, state):
+        if not isinstance(outcome, Taken) or outcome.outside:
+            continue
+        if program.representative(program.encode(outcome.state)) == representative:
+            return outcome.state
+    raise AssertionError(f"the interpreter knows no step from {state} into the orbit of {representative}")
 
 
 def _steps_beyond(search: Searched, violation: Violation, last: State) -> Iterator[tuple[str, Arguments, State]]:

@@ -18,7 +18,8 @@ class Stats:
     """Of a safety run: distinct states, generated (initial states and steps), depth counted in states from 1.
 
     `seconds` is the search, `wall_seconds` includes start-up. `changing` counts labelled steps that change something,
-    None where the engine does not tell.
+    None where the engine does not tell. With `orbits` what is counted are orbits under renamings of symmetric members:
+    one state of each, and the steps from that.
     """
 
     distinct: int
@@ -27,6 +28,7 @@ class Stats:
     seconds: float
     wall_seconds: float
     changing: int | None = None
+    orbits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,15 @@ class CheckJob:
 
     `properties` are the names to evaluate, None for all that the protocol has; `type_ok` and `well_defined`
     are evaluated in any case, and reachability properties only where they are named (they are the baseline's business).
+    With `symmetry` one state of each orbit is visited, where there are symmetric constants; whoever asks for liveness
+    as well gets no answer but `invalid`.
     """
 
     instance: Instance
     properties: frozenset[str] | None = None
     budget: Budget = Budget()
     workers: int = 1
+    symmetry: bool = False
     on_progress: Callable[[Progress], None] | None = None
     cancel: threading.Event = field(default_factory=threading.Event)
 

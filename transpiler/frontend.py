@@ -33,6 +33,7 @@ from .domains import canonical
 from .embed import embed
 from .expressions import bound, fitted
 from .ghosts import check_flow
+from .interchange import check_members, holds_members
 from .language import Protocol, mark_of
 from .mutation import drop_guard
 from .refining import refinement_of
@@ -102,6 +103,8 @@ class _Compilation:
         self.problems += check_names(protocol)
         if not self.problems:
             self.problems += check_records(protocol)
+        if not self.problems:
+            self.problems += check_members(protocol)
         if self.problems:
             raise CompileError(dict.fromkeys(self.problems))
         dropped = self.python.__protocheck_dropped__
@@ -159,11 +162,19 @@ class _Compilation:
         kind, default = type_of(parsed), canonical(declared.default)
         bounds = None if isinstance(parsed, Unbounded) else parsed
         if declared.symmetric:
-            if kind != types.Set(types.STR):
-                self.refuse(Code.CONSTANT, declared, "a symmetric constant is a frozenset[str]")
+            if kind != types.Set(types.STR) or bounds is not None:
+                self.refuse(
+                    Code.CONSTANT,
+                    declared,
+                    "a symmetric constant is a frozenset[str]",
+                    f"write `{declared.name}: frozenset[str] = const(…, symmetric=True)`",
+                    "its members are names, known by nothing but its value" if bounds is not None else "",
+                )
             return ir.Constant(
                 declared.name, default, None, True, type=types.Set(types.Model(declared.name)), span=declared.span
             )
+        if (problem := holds_members(declared.span, declared.name, kind)) is not None:
+            raise Refused(problem)
         try:
             literal = embed(default, declared.span)
         except TypeError as error:

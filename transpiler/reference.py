@@ -13,6 +13,7 @@ from . import ir
 from .abstract_view import AbstractView
 from .instance import Instance
 from .interpreter import Arguments, IllDefined, State, Taken, Undefined, holds, initial_states, outside, steps
+from .symmetry import orbit
 
 SAFETY: tuple[ir.PropertyKind, ...] = ("invariant", "transition_invariant")
 
@@ -55,14 +56,19 @@ def safety_order(protocol: ir.Protocol) -> tuple[str, ...]:
 
 
 def reference_check(
-    instance: Instance, properties: frozenset[str] | None = None, max_states: int = 200_000
+    instance: Instance,
+    properties: frozenset[str] | None = None,
+    max_states: int = 200_000,
+    symmetry: bool = False,
 ) -> ReferenceResult:
     """Check the named safety properties (None: all) by visiting every reachable state in breadth-first order.
 
     `type_ok` and `well_defined` are always judged: every property of the protocol, selected or not, is evaluated in
     every state, liveness and the like included, and what has no value there violates `well_defined`.
+
+    With `symmetry` the states of an orbit count as one, the first that is met.
     """
-    search = _Search(instance, properties)
+    search = _Search(instance, properties, symmetry)
     return search.run(max_states)
 
 
@@ -79,6 +85,7 @@ class _Violation:
 class _Search:
     instance: Instance
     properties: frozenset[str] | None
+    symmetry: bool = False
     parents: dict[Key, tuple[Key | None, str | None, Arguments]] = field(default_factory=dict)
     states: dict[Key, State] = field(default_factory=dict)
     coverage: dict[str, int] = field(default_factory=dict)
@@ -88,6 +95,8 @@ class _Search:
     depth: int = 0
     found: dict[int, list[_Violation]] = field(default_factory=dict)
     """Violations by the number of states of their traces."""
+    met: dict[Key, Key] = field(default_factory=dict)
+    """With symmetry: every state of the orbits that were met, and the first that was met of its orbit."""
 
     def __post_init__(self) -> None:
         protocol = self.instance.protocol
@@ -158,7 +167,7 @@ class _Search:
             target = self.key(after)
             if self.add(target, after, key, action, arguments):
                 new.append(target)
-            if target != key:
+            if after != state:
                 self.changing += 1
                 # A state outside its domains ends the trace with type_ok; nothing else is asked of it.
                 if not outcome.outside:
@@ -222,6 +231,16 @@ class _Search:
         return True
 
     def key(self, state: State) -> Key:
+        """What states count as the same by."""
+        plain = self.plain(state)
+        if not self.symmetry:
+            return plain
+        if plain not in self.met:
+            for other in orbit(self.instance, state):
+                self.met[self.plain(other)] = plain
+        return self.met[plain]
+
+    def plain(self, state: State) -> Key:
         return tuple(state[name] for name in self.instance.variables)
 
     def trace(self, key: Key) -> tuple[ReferenceStep, ...]:

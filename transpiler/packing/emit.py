@@ -234,8 +234,8 @@ def _iterable(loop: Loop) -> str:
 # ------------------------------------------------------------------------------------------------------- sinks
 
 
-def search_sink(kinds: Kinds, narrow: bool, watch: Watch | None = None) -> Sink:
-    """A successor is checked, and kept where it is new.
+def search_sink(kinds: Kinds, narrow: bool, watch: Watch | None = None, reduced: bool = False) -> Sink:
+    """A successor is checked, and kept where it is new; where the search is reduced, its representative.
 
     What is seen is a dictionary from each state to its parent, or, where states are narrow, a byte for each word that
     there may be, which costs one visit of the memory instead of three; parents are a list of their own then.
@@ -264,7 +264,7 @@ def search_sink(kinds: Kinds, narrow: bool, watch: Watch | None = None) -> Sink:
             page.line(INDENT + "same += 1")
             keyword = "elif"
         watched = watch is not None and block.action in watch.actions
-        if effect.checks or watched:
+        if effect.checks or watched or reduced:
             if effect.changing is None:
                 page.line("else:")
                 page.depth += 1
@@ -273,6 +273,8 @@ def search_sink(kinds: Kinds, narrow: bool, watch: Watch | None = None) -> Sink:
             if watch is not None and watched:
                 page.line(f"if {watch.function}(s, t):")
                 page.line(INDENT + f"flag({watch.number}, s)")
+            if reduced:
+                page.line("t = representative(t)")
             keyword = "if"
         page.line(f"{keyword} {new}:")
         for text in keep:
@@ -282,13 +284,14 @@ def search_sink(kinds: Kinds, narrow: bool, watch: Watch | None = None) -> Sink:
     return write
 
 
-def initial_sink(kinds: Kinds) -> Sink:
-    """An initial state is handed on; one outside its domains only counts."""
+def initial_sink(kinds: Kinds, reduced: bool = False) -> Sink:
+    """An initial state, or its representative, is handed on; one outside its domains only counts."""
 
     def write(page: Page, block: Block) -> None:
         depth = page.depth
         _open_effect(page, block, f"flag({kinds.type_ok}, None)")
-        page.line(f"append({page.writer.value(block.effect.successor)})")
+        successor = page.writer.value(block.effect.successor)
+        page.line(f"append(representative({successor}))" if reduced else f"append({successor})")
         page.depth = depth
 
     return write

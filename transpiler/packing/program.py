@@ -16,6 +16,7 @@ from .builder import Builder
 from .fitting import field_of
 from .layouts import Layout
 from .low import Low
+from .reduction import Orders, Reduction, exchange_lines, orders_text, reduction_of, representative_lines
 from .refinement import Refined, affecting, seen_lines
 from .render import STATE
 from .scope import Scope, needs_of
@@ -38,7 +39,7 @@ class Program:
 
     `order` names the safety properties in the order in which violations of equal length are reported; a kind is a
     place in it. `looks_ahead` says whether expanding a state may violate `well_defined` in that state. `refined` is
-    there where `refines` is evaluated.
+    there where `refines` is evaluated. With a `reduction`, `initial` and `expand` hand on representatives of states.
     """
 
     instance: Instance
@@ -50,6 +51,7 @@ class Program:
     assembly: Assembly
     globals: dict[str, Any]
     refined: Refined | None = None
+    reduction: Reduction | None = None
 
     def decode(self, state: int) -> dict[str, Any]:
         """The values of the variables in a state."""
@@ -70,6 +72,13 @@ class Program:
     def narrow(self) -> bool:
         """Whether there is a byte for each possible state; else `seen` is a dictionary."""
         return self.frame.width <= NARROW
+
+    @property
+    def representative(self) -> Callable[[int], int]:
+        """`representative(state)` is the state that stands for its orbit: itself where there is no reduction."""
+        if self.reduction is None:
+            return lambda state: state
+        return self.globals["representative"]  # type: ignore[no-any-return]
 
     @property
     def initial(self) -> Callable[[Callable[[int], None], Flag], int]:
@@ -125,15 +134,19 @@ class Program:
         return self.assembly.function(name, parameters, lines)
 
 
-def compile_program(instance: Instance, properties: frozenset[str] | None = None) -> Program:
-    """The program that evaluates the named safety properties (None: all)."""
-    return Assembly(instance, properties).program(thorough=False)
+def compile_program(instance: Instance, properties: frozenset[str] | None = None, symmetry: bool = False) -> Program:
+    """The program that evaluates the named safety properties (None: all).
+
+    With `symmetry` it visits one state of each orbit, if there are symmetric constants; raises
+    `reduction.TooManyOrders`.
+    """
+    return Assembly(instance, properties, symmetry).program(thorough=False)
 
 
 class Assembly:
     """The parts of a program in the making."""
 
-    def __init__(self, instance: Instance, properties: frozenset[str] | None) -> None:
+    def __init__(self, instance: Instance, properties: frozenset[str] | None, symmetry: bool) -> None:
         self.instance = instance
         self.properties = properties
         protocol = instance.protocol
@@ -152,6 +165,9 @@ class Assembly:
         self.kinds = emit.Kinds(0, 1, len(self.order) - 1)
         self.refined = self.refinement() if protocol.refinement is not None and self.selected(ir.REFINES) else None
         self.strays = self.builder.function("strays", self.refined.strays) if self.refined is not None else ""
+        self.reduction = reduction_of(instance, self.frame, self.builder) if symmetry else None
+        related = self.reduction is not None and self.reduction.related
+        self.orders = self.builder.function("orders", Orders) if related else ""
 
     def selected(self, name: str) -> bool:
         return self.properties is None or name in self.properties or name in ir.ALWAYS_JUDGED
@@ -180,6 +196,7 @@ class Assembly:
         expand = self.expand_lines(blocks)
         check = self.check_lines()
         counts = [f"n{number}" for number in range(len(self.protocol.actions))]
+        reduction = self.reduction
         text = _template().render(
             title=self.title,
             frame=self.description,
@@ -189,6 +206,9 @@ class Assembly:
             initial=initial,
             expand=expand,
             check=check,
+            representative=representative_lines(reduction, "ORDERS") if reduction is not None else [],
+            exchanges=exchange_lines(reduction) if reduction is not None else [],
+            orders=orders_text(reduction, self.orders) if reduction is not None else "",
         )
         return Program(
             instance=self.instance,
@@ -200,6 +220,7 @@ class Assembly:
             assembly=self,
             globals=_execute(text, self.protocol.name, self.builder.functions),
             refined=self.refined,
+            reduction=reduction,
         )
 
     def blocks(self) -> Iterator[Block]:
@@ -243,7 +264,8 @@ class Assembly:
         plan = emit.stretches(self.initial_blocks(), self.builder)
 
         def body(page: emit.Page) -> None:
-            emit.write_blocks(page, plan, emit.initial_sink(self.kinds), self.kinds, count=True, live=False)
+            sink = emit.initial_sink(self.kinds, self.reduction is not None)
+            emit.write_blocks(page, plan, sink, self.kinds, count=True, live=False)
             page.line("return n0")
 
         return emit.without_names(body, origin="None")
@@ -262,7 +284,8 @@ class Assembly:
         plan = emit.stretches(blocks, self.builder)
         refined = self.refined
         watch = emit.Watch(refined.number, self.strays, refined.actions) if refined is not None else None
-        sink = emit.search_sink(self.kinds, self.frame.width <= NARROW, watch)
+        reduced = self.reduction is not None
+        sink = emit.search_sink(self.kinds, self.frame.width <= NARROW, watch, reduced)
 
         def body(page: emit.Page) -> None:
             if watched:
