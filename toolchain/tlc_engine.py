@@ -38,7 +38,7 @@ from .generate import (
 )
 from .replay import ReplayError, replay, shows, violates
 from .results import CheckJob, EngineResult, Progress, Stats, Status
-from .tlc import Toolchain, find_toolchain
+from .tlc import Toolchain, codes, find_toolchain
 from .tlc.driver import TlcJob, TlcRun, run_tlc
 from .tlc.stats import TlcProgress
 from .tlc_decode import DecodeError, Decoder
@@ -52,7 +52,7 @@ _INTERPRETED_STATES = 200
 _BUDGETS = frozenset({"incomplete", "out_of_memory"})
 
 
-class _Doubt(Exception):
+class Doubt(Exception):
     """A run that says nothing, or nothing that can be believed."""
 
     def __init__(self, status: Literal["invalid", "inconclusive"], reason: str) -> None:
@@ -62,7 +62,7 @@ class _Doubt(Exception):
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """A violation by name, with its trace."""
 
     name: str
@@ -79,7 +79,7 @@ class TlcEngine:
     name = "tlc"
 
     def __init__(self, toolchain: Toolchain | None = None, *, canonical: bool = True, coverage: bool = True) -> None:
-        self._toolchain = toolchain or find_toolchain(archive="use")
+        self.toolchain = toolchain or find_toolchain(archive="use")
         self._own_toolchain = toolchain is None
         self.canonical = canonical
         self.coverage = coverage
@@ -89,7 +89,7 @@ class TlcEngine:
 
     @property
     def version(self) -> str:
-        return self._toolchain.jar.version.short if self._toolchain.jar.version else "unknown"
+        return self.toolchain.jar.version.short if self.toolchain.jar.version else "unknown"
 
     def check(self, job: CheckJob) -> EngineResult:
         """The answer about one instance.
@@ -97,7 +97,11 @@ class TlcEngine:
         Raises `ToolError` where Java or TLC cannot be used, `CompileError` where a name cannot stand in TLA+ beside the
         modules that the protocol needs there, which is for the user to mend.
         """
-        return _Check(self, job, self._prepared(job)).run()
+        return self.begin(job, self.prepared(job)).run()
+
+    def begin(self, job: CheckJob, toolchain: Toolchain) -> Check:
+        """The check of one instance, before its first run."""
+        return Check(self, job, toolchain)
 
     def module_of(self, instance: Instance) -> Module:
         """The module of an instance.
@@ -114,13 +118,13 @@ class TlcEngine:
             return build_module(protocol, instance.constants)
         return build_module(baseline, instance.constants, protocol.dropped)
 
-    def _prepared(self, job: CheckJob) -> Toolchain:
+    def prepared(self, job: CheckJob) -> Toolchain:
         """The tools; from the second check on with the archive that halves the start-up, made where it is missing."""
         with self._lock:
             self._checks += 1
-            if self._checks == 2 and self._own_toolchain and self._toolchain.archive is None:
-                self._toolchain = find_toolchain(archive="build", cancel=job.cancel)
-            return self._toolchain
+            if self._checks == 2 and self._own_toolchain and self.toolchain.archive is None:
+                self.toolchain = find_toolchain(archive="build", cancel=job.cancel)
+            return self.toolchain
 
 
 def _is_variant(protocol: ir.Protocol, baseline: ir.Protocol) -> bool:
@@ -128,7 +132,7 @@ def _is_variant(protocol: ir.Protocol, baseline: ir.Protocol) -> bool:
     return guard in baseline.guard_names and drop_guard(baseline, guard) == protocol
 
 
-class _Check:
+class Check:
     """One check: the runs it takes, and what came of them."""
 
     def __init__(self, engine: TlcEngine, job: CheckJob, toolchain: Toolchain) -> None:
@@ -145,9 +149,7 @@ class _Check:
 
     def run(self) -> EngineResult:
         try:
-            self.module = self.engine.module_of(self.instance)
-            self.decoder = Decoder.of(self.module, {item.name: item.type for item in self.protocol.variables})
-            self.actions = {self.module.names["action", action.name]: action.name for action in self.protocol.actions}
+            self.prepare()
             found = self.safety()
             if found is None:
                 found = self.liveness()
@@ -155,8 +157,14 @@ class _Check:
                 return self.result("violated", found.name, found.trace)
             missing = self.unreached()
             return self.result("violated", missing) if missing is not None else self.result("holds")
-        except _Doubt as doubt:
+        except Doubt as doubt:
             return self.result(doubt.status, reason=doubt.reason)
+
+    def prepare(self) -> None:
+        """Make the module, and what reads TLC's answers about it."""
+        self.module = self.engine.module_of(self.instance)
+        self.decoder = Decoder.of(self.module, {item.name: item.type for item in self.protocol.variables})
+        self.actions = {self.module.names["action", action.name]: action.name for action in self.protocol.actions}
 
     def result(
         self, status: Status, violated: str | None = None, trace: Trace | None = None, reason: str = ""
@@ -185,49 +193,49 @@ class _Check:
 
     # ---------------------------------------------------------------------------------------------------- safety
 
-    def safety(self) -> _Found | None:
+    def safety(self) -> Found | None:
         """The run that checks everything but liveness; the violation to report, or None where it finished without."""
-        module = self.module
-        invariants = {name: text for name, text in module.invariants.items() if self.selected(name)}
-        transitions = {name: text for name, text in module.transitions.items() if self.selected(name)}
-        whole = safety_config(module)
-        steps = [STEPS_WELL_DEFINED] if module.steps_well_defined else []
-        domains, refined = refinement_properties(module) if self.selected(ir.REFINES) else ((), ())
-        config = replace(
-            whole,
-            invariants=(TYPE_OK, WELL_DEFINED, *invariants.values(), *domains),
-            properties=(*steps, *transitions.values(), *refined),
-        )
-        deadlock = self.selected("deadlock_free")
+        config, deadlock, order = self.safety_run()
         run = self.tlc(config, deadlock=deadlock, workers=self.job.workers, coverage=self.engine.coverage, counts=True)
         if run.outcome.is_violation and self.job.workers > 1:
             # Only one worker finds a shortest trace, and always the same.
             run = self.tlc(config, deadlock=deadlock, coverage=self.engine.coverage, counts=True)
-        order = tuple(name for name in self.protocol.safety if name in ir.ALWAYS_JUDGED or self.selected(name))
         found = self.violation(run)
-        if found is None:
-            self.evaluated += order
-            return None
         self.evaluated += order
-        return self.first_of(found, config, order)
+        return None if found is None else self.first_of(found, config, order)
 
-    def violation(self, run: TlcRun) -> _Found | None:
+    def safety_run(self) -> tuple[Config, bool, Sequence[str]]:
+        """What the safety run checks, deadlock included or not, and these properties in the order of verdicts."""
+        module = self.module
+        invariants = {name: text for name, text in module.invariants.items() if self.selected(name)}
+        transitions = {name: text for name, text in module.transitions.items() if self.selected(name)}
+        steps = [STEPS_WELL_DEFINED] if module.steps_well_defined else []
+        domains, refined = refinement_properties(module) if self.selected(ir.REFINES) else ((), ())
+        config = replace(
+            safety_config(module),
+            invariants=(TYPE_OK, WELL_DEFINED, *invariants.values(), *domains),
+            properties=(*steps, *transitions.values(), *refined),
+        )
+        order = tuple(name for name in self.protocol.safety if name in ir.ALWAYS_JUDGED or self.selected(name))
+        return config, self.selected("deadlock_free"), order
+
+    def violation(self, run: TlcRun) -> Found | None:
         """What a safety run found; None where it finished without a violation."""
         outcome = run.outcome
         match outcome.kind:
             case "no_error":
                 return None
             case "no_initial_state":
-                _forget(run)
-                raise _Doubt("invalid", "there is no initial state, so that everything would hold of nothing")
+                forget(run)
+                raise Doubt("invalid", "there is no initial state, so that everything would hold of nothing")
             case "assumption_false":
                 return self.ill_defined_init(run)
             case "invariant" | "action_property" | "deadlock":
                 return self.counterexample(run, self.violated(run))
             case "config_error" if not any(map(self.can_be_called, self.protocol.actions)):
                 # TLC says "no next state actions" (2115), as it would of a broken module.
-                _forget(run)
-                raise _Doubt("inconclusive", "every action has a parameter without values, and TLC refuses that")
+                forget(run)
+                raise Doubt("inconclusive", "every action has a parameter without values, and TLC refuses that")
             case _:
                 raise self.doubt(run)
 
@@ -241,18 +249,18 @@ class _Check:
         for names in (module.invariants, module.transitions):
             known |= {text: name for name, text in names.items()}
         if run.outcome.violated not in known:
-            raise _Doubt("invalid", f"TLC names a property that is none of the protocol's: {run.outcome.violated}")
+            raise Doubt("invalid", f"TLC names a property that is none of the protocol's: {run.outcome.violated}")
         return known[run.outcome.violated]
 
-    def ill_defined_init(self, run: TlcRun) -> _Found:
+    def ill_defined_init(self, run: TlcRun) -> Found:
         """An ASSUME failed. If that is because a choice of init has no value, there is no state yet to show."""
         for arguments, outcome in initial_states(self.instance):
             if isinstance(outcome, IllDefined):
-                _forget(run)
-                return _Found("well_defined", Trace((TraceStep(None, arguments, {}),)))
+                forget(run)
+                return Found("well_defined", Trace((TraceStep(None, arguments, {}),)))
         raise self.doubt(run)
 
-    def first_of(self, found: _Found, config: Config, order: Sequence[str]) -> _Found:
+    def first_of(self, found: Found, config: Config, order: Sequence[str]) -> Found:
         """The violation to report: that of the shortest trace, among equally long ones the first in order."""
         if not self.engine.canonical:
             return found
@@ -263,7 +271,7 @@ class _Check:
             found = better
         return found
 
-    def better(self, found: _Found, config: Config, order: Sequence[str]) -> _Found | None:
+    def better(self, found: Found, config: Config, order: Sequence[str]) -> Found | None:
         """A violation that comes before the one found: asked of TLC alone, as deep as the one found."""
         length = len(found.trace.steps)
         before = set(order[: order.index(found.name)])
@@ -287,7 +295,7 @@ class _Check:
         key, known = self.key(other, order), self.key(found, order)
         return other if key < known else None
 
-    def within(self, config: Config, deadlock: bool, length: int, beyond: bool) -> _Found | None:
+    def within(self, config: Config, deadlock: bool, length: int, beyond: bool) -> Found | None:
         """A violation in at most about `length` states.
 
         beyond: what lies behind them may have no value. Versions differ in what they take for the level of a state when
@@ -296,19 +304,19 @@ class _Check:
         run = self.tlc(config, deadlock=deadlock, depth=length)
         try:
             return self.violation(run)
-        except _Doubt as doubt:
+        except Doubt as doubt:
             if not beyond or doubt.status != "invalid":
                 raise
-            _forget(run)
+            forget(run)
         return self.violation(self.tlc(config, deadlock=deadlock, depth=length - 2))
 
     @staticmethod
-    def key(found: _Found, order: Sequence[str]) -> tuple[int, int]:
+    def key(found: Found, order: Sequence[str]) -> tuple[int, int]:
         return len(found.trace.steps), order.index(found.name)
 
     # -------------------------------------------------------------------------------- liveness and reachability
 
-    def liveness(self) -> _Found | None:
+    def liveness(self) -> Found | None:
         """Each liveness property in a run of its own."""
         for name in self.module.liveness:
             if self.selected(name):
@@ -334,7 +342,7 @@ class _Check:
                 raise self.doubt(run)
             trace = self.replayed(run)
             if not shows(self.instance, trace, name):
-                raise _Doubt("invalid", f"TLC's witness of {name} does not show it")
+                raise Doubt("invalid", f"TLC's witness of {name} does not show it")
             self.evaluated.append(name)
         return None
 
@@ -357,8 +365,8 @@ class _Check:
             files[f"{name}.tla"] = text
             config = replace(config, constraint=constraint)
         files[f"{name}.cfg"] = config_text(config)
-        _demand_listed(config, files[f"{name}.cfg"])
-        stop = _Stop(self.job.cancel)
+        demand_listed(config, files[f"{name}.cfg"])
+        stop = Stop(self.job.cancel)
         run = run_tlc(
             TlcJob(
                 files,
@@ -377,12 +385,15 @@ class _Check:
         if counts:
             self.count(run)
         if stop.reason:
-            raise _Doubt("inconclusive", stop.reason)
-        limit, distinct = self.job.budget.max_states, run.outcome.stats.distinct
-        if limit is not None and distinct is not None and distinct > limit and not run.outcome.is_violation:
-            # TLC reports its progress too rarely to be stopped in a short run; the budget means the same all the same.
-            raise _Doubt("inconclusive", f"more than {limit:,} states")
+            raise Doubt("inconclusive", stop.reason)
+        self.demand_within_limit(run)
         return run
+
+    def demand_within_limit(self, run: TlcRun) -> None:
+        """TLC reports its progress too rarely to be stopped in a short run; the budget means the same all the same."""
+        limit, distinct = self.job.budget.max_states, run.outcome.stats.distinct
+        if limit is not None and distinct is not None and distinct > limit and run.outcome.kind not in codes.FOUND:
+            raise Doubt("inconclusive", f"more than {limit:,} states")
 
     def remaining(self) -> float | None:
         limit = self.job.budget.timeout
@@ -390,10 +401,10 @@ class _Check:
             return None
         left = self.started + limit - time.monotonic()
         if left <= 0:
-            raise _Doubt("inconclusive", f"the time of {limit:g} s is up")
+            raise Doubt("inconclusive", f"the time of {limit:g} s is up")
         return left
 
-    def progress(self, shown: TlcProgress, stop: _Stop) -> None:
+    def progress(self, shown: TlcProgress, stop: Stop) -> None:
         """Pass on a sign of life; end the run where it has found more states than allowed."""
         limit = self.job.budget.max_states
         if limit is not None and shown.distinct is not None and shown.distinct > limit and shown.queue != 0:
@@ -425,41 +436,41 @@ class _Check:
         }
         self.coverage = {action.name: taken.get(action.name, 0) for action in self.protocol.actions} if taken else {}
 
-    def doubt(self, run: TlcRun) -> _Doubt:
+    def doubt(self, run: TlcRun) -> Doubt:
         kept = f" (the run is kept in {run.workspace})" if run.workspace is not None else ""
         status: Literal["invalid", "inconclusive"] = "inconclusive" if run.outcome.kind in _BUDGETS else "invalid"
         # What the user can do about it; a module that does not parse, say, is for us to mend.
         hint = "; its integers have 32 bits, the explorer's have no end" if run.outcome.kind == "overflow" else ""
-        return _Doubt(status, f"{' '.join(run.outcome.message.split())}{hint}{kept}")
+        return Doubt(status, f"{' '.join(run.outcome.message.split())}{hint}{kept}")
 
     # -------------------------------------------------------------------------------------------------- traces
 
-    def counterexample(self, run: TlcRun, name: str) -> _Found:
+    def counterexample(self, run: TlcRun, name: str) -> Found:
         """TLC's counter-example, if it replays and violates what it names."""
         trace = self.replayed(run)
         if run.outcome.violated == STEPS_WELL_DEFINED:
             # The step that a transition invariant has no value of is not taken: the trace ends before it.
             trace = Trace(trace.steps[:-1])
         if not violates(self.instance, trace, name):
-            raise _Doubt("invalid", f"TLC's counter-example does not violate {name}, which it is said to violate")
-        return _Found(name, trace)
+            raise Doubt("invalid", f"TLC's counter-example does not violate {name}, which it is said to violate")
+        return Found(name, trace)
 
     def replayed(self, run: TlcRun) -> Trace:
         printed = run.outcome.trace
         actions: list[str | None] = []
         for item in printed.states:
             if item.action is not None and item.action != TERMINATED and item.action not in self.actions:
-                raise _Doubt("invalid", f"TLC names an action that is none of the protocol's: {item.action}")
+                raise Doubt("invalid", f"TLC names an action that is none of the protocol's: {item.action}")
             actions.append(self.actions.get(item.action or ""))
         try:
             states: list[State] = [self.decoder.state(item.values) for item in printed.states]
             loop_to = None if printed.back_to is None else printed.back_to - 1
             return replay(self.instance, states, actions, loop_to=loop_to, stuttering=printed.stuttering)
         except (DecodeError, ReplayError) as error:
-            raise _Doubt("invalid", f"TLC's counter-example is not one of the protocol's: {error}") from error
+            raise Doubt("invalid", f"TLC's counter-example is not one of the protocol's: {error}") from error
 
 
-def _demand_listed(config: Config, text: str) -> None:
+def demand_listed(config: Config, text: str) -> None:
     """Raise where a property is not in the .cfg as it was written: TLC would pass over it without a word."""
     lines = set(text.splitlines())
     wanted = [
@@ -468,16 +479,16 @@ def _demand_listed(config: Config, text: str) -> None:
     ]
     for line in wanted:
         if line not in lines:
-            raise _Doubt("invalid", f"the .cfg has no line `{line}`: TLC would not evaluate it")
+            raise Doubt("invalid", f"the .cfg has no line `{line}`: TLC would not evaluate it")
 
 
-def _forget(run: TlcRun) -> None:
+def forget(run: TlcRun) -> None:
     """Remove what was kept of a run that TLC calls failed, where the failure only says something of the protocol."""
     if run.workspace is not None:
         shutil.rmtree(run.workspace, ignore_errors=True)
 
 
-class _Stop(threading.Event):
+class Stop(threading.Event):
     """Set when the whole check is cancelled, or when this run has to end for a reason of its own."""
 
     def __init__(self, cancel: threading.Event) -> None:

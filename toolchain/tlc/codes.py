@@ -23,6 +23,7 @@ OutcomeKind: TypeAlias = Literal[
     "config_error",  # the .cfg cannot be read, or does not fit the module
     "usage_error",  # a wrong option on the command line
     "out_of_memory",  # the heap is too small
+    "stopped",  # the distributed mode found something, and does not say what
     "unreliable",  # TLC says it found nothing, but also says or does something that voids this
     "incomplete",  # it ended, or was ended, before it was done
     "not_started",  # Java ran, TLC did not
@@ -30,6 +31,12 @@ OutcomeKind: TypeAlias = Literal[
 ]
 
 VIOLATIONS: Final[frozenset[OutcomeKind]] = frozenset({"invariant", "action_property", "liveness", "deadlock"})
+
+# Something is wrong in the model, whether or not TLC says what.
+FOUND: Final[frozenset[OutcomeKind]] = VIOLATIONS | {"stopped"}
+
+# A verdict about the model: nothing that the working directory could explain.
+JUDGED: Final[frozenset[OutcomeKind]] = FOUND | {"no_error", "postcondition"}
 
 BANNER: Final = 2262
 STARTING: Final = 2185
@@ -50,6 +57,12 @@ GENERAL: Final = 1000
 NAMED_VIOLATIONS: Final = frozenset({2107, 2108, 2110, 2112, 2116})
 VIOLATED_BY_INITIAL_STATE: Final = frozenset({2107, 2108})
 
+# What the distributed mode prints.
+SERVER_RUNNING: Final = 7000
+WORKER_REGISTERED: Final = 7001
+WORKER_DEREGISTERED: Final = 7002
+DISTRIBUTED: Final = frozenset(range(7000, 7011))
+
 # A run in one of these modes does not search everything, or (distributed) does not check everything it was asked to.
 PARTIAL_MODES: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -59,7 +72,7 @@ PARTIAL_MODES: Final[Mapping[int, str]] = MappingProxyType(
         2271: "it ran depth-first, which goes no deeper than its bound",
         2204: "it ran depth-first, which goes no deeper than its bound",
         2206: "it ran depth-first, which goes no deeper than its bound",
-        **dict.fromkeys(range(7000, 7011), "it ran distributed, which does not check liveness"),
+        **dict.fromkeys(DISTRIBUTED, "it ran distributed, which does not check liveness"),
     }
 )
 

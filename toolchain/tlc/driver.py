@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from . import codes
 from .archive import Archive, ensure_archive, find_archive
-from .command import GRAPH_NAME, tlc_command
+from .command import GRAPH_NAME, Saving, tlc_command
 from .dotdump import StateGraph, read_state_graph
 from .errors import OutputError
 from .jars import TlcJar, find_tlc_jar
@@ -25,9 +25,6 @@ from .workspace import TlcWorkspace
 
 Keep: TypeAlias = Literal["on_failure", "always", "never"]
 UseArchive: TypeAlias = Literal["off", "use", "build"]
-
-# A verdict about the model, or an end that the caller asked for: nothing that the working directory could explain.
-_NO_FAILURE = codes.VIOLATIONS | {"no_error", "postcondition"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +51,7 @@ class TlcJob:
         short_run: compile quickly rather than well; not for runs of more than some ten seconds, nor for benchmarks.
         heap_mb: the largest heap in MiB; a quarter of the memory by default, which is too much for many runs at once.
         timeout: seconds, the start of Java included; None for no limit.
+        saving: where to save progress, and what to go on from; by default a run that is ended is lost.
         disk_limit_mb: of TLC's own files, in MiB; None for no limit. A large model writes gigabytes in minutes.
         keep: when the working directory stays.
     """
@@ -68,6 +66,7 @@ class TlcJob:
     short_run: bool = True
     heap_mb: int | None = None
     timeout: float | None = None
+    saving: Saving | None = None
     disk_limit_mb: int | None = 20_000
     keep: Keep = "on_failure"
 
@@ -161,7 +160,7 @@ def run_tlc(
             enough=listener.has_heard_enough,
             timeout=job.timeout,
             cancel=cancel,
-            disk=workspace.meta,
+            disk=workspace.meta if job.saving is None else job.saving.directory,
             disk_limit=None if job.disk_limit_mb is None else job.disk_limit_mb << 20,
         )
         (workspace.path / "command.txt").write_text(shlex.join(command) + "\n", encoding="utf-8")
@@ -209,6 +208,7 @@ def _command(job: TlcJob, toolchain: Toolchain, workspace: TlcWorkspace) -> list
         dump_graph=job.dump_graph,
         short_run=job.short_run,
         heap_mb=job.heap_mb,
+        saving=job.saving,
         jvm_flags=toolchain.archive.jvm_flags if toolchain.archive else (),
     )
 
@@ -232,7 +232,7 @@ def _why_ended(finished: Finished, job: TlcJob) -> str:
 def _stays(job: TlcJob, outcome: TlcOutcome, finished: Finished) -> bool:
     if job.keep != "on_failure":
         return job.keep == "always"
-    return finished.ended in ("itself", "enough") and outcome.kind not in _NO_FAILURE
+    return finished.ended in ("itself", "enough") and outcome.kind not in codes.JUDGED
 
 
 def _graph(job: TlcJob, outcome: TlcOutcome, workspace: TlcWorkspace) -> StateGraph | None:

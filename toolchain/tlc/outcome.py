@@ -68,7 +68,14 @@ class TlcOutcome:
         return self.kind in codes.VIOLATIONS
 
 
-def read_outcome(transcript: Transcript, exit_status: int | None, *, stderr: str = "", ended: str = "") -> TlcOutcome:
+def read_outcome(
+    transcript: Transcript,
+    exit_status: int | None,
+    *,
+    stderr: str = "",
+    ended: str = "",
+    expected: frozenset[int] = frozenset(),
+) -> TlcOutcome:
     """Judge a run by all it printed.
 
     Args:
@@ -76,6 +83,7 @@ def read_outcome(transcript: Transcript, exit_status: int | None, *, stderr: str
         exit_status: of the process; negative for a signal, None where it is not known, which is never a pass.
         stderr: its standard error: Java complains there.
         ended: why the caller ended it, as a sentence; "" where it ended by itself.
+        expected: codes of `codes.PARTIAL_MODES` that the caller asked for, and makes up for.
 
     Raises:
         OutputError: there is a counter-example, but it cannot be read.
@@ -83,7 +91,7 @@ def read_outcome(transcript: Transcript, exit_status: int | None, *, stderr: str
     banner = transcript.first(codes.BANNER)
     output = _loose(transcript)
     finished = transcript.first(codes.FINISHED) is not None
-    kind, message, violated = _judge(transcript, exit_status, stderr, ended, output)
+    kind, message, violated = _judge(transcript, exit_status, stderr, ended, output, expected)
     trace = Trace() if kind == "incomplete" else read_trace(tuple(transcript.flattened()))
     if kind == "liveness" and trace.back_to is None and not trace.stuttering:
         raise OutputError("A counter-example to a liveness property ends neither in a loop nor in stuttering.")
@@ -103,7 +111,12 @@ def read_outcome(transcript: Transcript, exit_status: int | None, *, stderr: str
 
 
 def _judge(
-    transcript: Transcript, exit_status: int | None, stderr: str, ended: str, output: str
+    transcript: Transcript,
+    exit_status: int | None,
+    stderr: str,
+    ended: str,
+    output: str,
+    expected: frozenset[int],
 ) -> tuple[OutcomeKind, str, str | None]:
     error = _first_error(transcript)
     # Java ends itself at the first failed allocation (we ask it to), so this comes without any message of TLC's.
@@ -123,14 +136,17 @@ def _judge(
     if not transcript.intact or transcript.first(codes.FINISHED) is None:
         status = _NO_EXIT_STATUS if exit_status is None else f"exit status {exit_status}"
         return "incomplete", _joined(f"TLC ended before it was done ({status}).", stderr.strip(), output), None
-    return _judge_success(transcript, exit_status)
+    return _judge_success(transcript, exit_status, expected)
 
 
-def _judge_success(transcript: Transcript, exit_status: int | None) -> tuple[OutcomeKind, str, str | None]:
+def _judge_success(
+    transcript: Transcript, exit_status: int | None, expected: frozenset[int]
+) -> tuple[OutcomeKind, str, str | None]:
     """A run that finished without an error: which is not yet a pass."""
     success = transcript.first(codes.SUCCESS)
     stats = read_stats(transcript)
-    doubts = [codes.PARTIAL_MODES[each.code] for each in transcript.flattened() if each.code in codes.PARTIAL_MODES]
+    partial = codes.PARTIAL_MODES.keys() - expected
+    doubts = [codes.PARTIAL_MODES[each.code] for each in transcript.flattened() if each.code in partial]
     doubts += [
         f"it warned: {each.text}"
         for each in transcript.flattened()
