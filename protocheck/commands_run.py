@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from .commands_common import (
     width,
     write_file,
 )
+
+if TYPE_CHECKING:
+    from .progress import Mode
 
 ENGINES = ("auto", "explorer", "tlc")
 
@@ -62,6 +66,14 @@ ENGINES = ("auto", "explorer", "tlc")
     help="Write the counter-examples to FILE, for `protocheck trace show`.",
 )
 @click.option("--show-traces", is_flag=True, help="Print the counter-example of every killed mutant too.")
+@click.option(
+    "--progress",
+    "progress_mode",
+    type=OneOf("way to show progress", ("auto", "plain", "json", "off")),
+    default="auto",
+    show_default=True,
+    help="auto: a line at a terminal, nothing elsewhere; plain, json: a line every ten seconds, for logs.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/report.md) in place of the tables.")
 @click.pass_context
 def run(
@@ -76,15 +88,18 @@ def run(
     timeout: float | None,
     trace_file: Path | None,
     show_traces: bool,
+    progress_mode: Mode,
     as_json: bool,
 ) -> None:
     """Check TARGET: a built-in protocol (see `protocheck list`), FILE.py:Class, or package.module:Class.
 
     Exit codes: 0 everything held and every mutant is accounted for, 1 a violation or an unaccounted mutant, 2 wrong
-    use or a protocol that does not compile, 3 a tool failed or engines disagree, 4 inconclusive.
+    use or a protocol that does not compile, 3 a tool failed or engines disagree, 4 inconclusive: a bound was reached,
+    or Ctrl-C pressed.
     """
     from dataclasses import replace
 
+    from .interrupts import Interruptible
     from .progress import ProgressDisplay
     from .toolchain.check import check_protocol, select_properties
     from .toolchain.engines import select_engines
@@ -98,7 +113,7 @@ def run(
     # Names are checked before an engine is looked for: a typing mistake is answered at once.
     select_properties(protocol, properties or None)
     selection = select_engines(engine)
-    with ProgressDisplay() as display:
+    with Interruptible() as interruptible, ProgressDisplay(mode=progress_mode) as display:
         report = check_protocol(
             protocol,
             constants,
@@ -109,9 +124,10 @@ def run(
             workers=workers or _cores(),
             baseline_workers=workers or 1,
             on_activity=display.show,
+            cancel=interruptible.cancel,
         )
     if selection.note:
-        report = replace(report, notes=(selection.note,))
+        report = replace(report, notes=(selection.note, *report.notes))
     if trace_file is not None:
         from .toolchain.counterexample import counter_examples
         from .toolchain.trace_json import dumps, trace_file_json

@@ -36,12 +36,20 @@ IN_PROCESS = frozenset({"explorer"})
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What a check is doing: `subject` is "" for the baseline, else the dropped guard; variants `done` of `total`."""
+    """What a check is doing: `subject` is "" for the baseline, else the dropped guard; variants `done` of `total`.
+
+    `expected` is how many states there are, where another engine has seen all of them already.
+    """
 
     subject: str
     progress: Progress
     done: int
     total: int
+    expected: int | None = None
+
+
+INTERRUPTED = "interrupted"
+"""The reason of whatever was not finished when the check was cancelled."""
 
 
 def check_protocol(
@@ -61,7 +69,8 @@ def check_protocol(
 
     `properties` selects by name (`type_ok` and `well_defined` are always evaluated). `workers` checks run side by
     side, each with a single worker, so that traces are shortest and repeatable; `baseline_workers` may speed up a
-    large baseline. Raises `UserError` for an unknown property, `CompileError` for constants that do not fit,
+    large baseline. When `cancel` is set, what is not finished becomes inconclusive, and the report says how far it
+    came. Raises `UserError` for an unknown property, `CompileError` for constants that do not fit,
     `ToolError` for an engine that cannot be used; on KeyboardInterrupt everything that was started is ended before it
     goes on.
     """
@@ -92,6 +101,7 @@ def check_protocol(
         gated=mutate and baseline.status != "holds",
         warnings=warnings,
         problems=_problems(protocol, mutants),
+        notes=tuple(dict.fromkeys(note for result in baseline.results for note in result.notes)),
         seconds=time.monotonic() - started,
     )
 
@@ -137,6 +147,7 @@ class _Runner(AbstractContextManager["_Runner"]):
         self.on_activity = on_activity
         self.cancel = cancel
         self.done = self.total = 0
+        self._sizes: dict[str, int] = {}  # subject → how many states it has
         self._pool: ThreadPoolExecutor | None = None
 
     def __exit__(
@@ -172,7 +183,9 @@ class _Runner(AbstractContextManager["_Runner"]):
         results: dict[str, EngineResult] = {}
         for engine in self.engines:
             if engine.name in IN_PROCESS:
-                results[engine.name] = engine.check(pending.job)
+                results[engine.name] = result = self._ask(engine, pending.job)
+                if result.status == "holds" and result.stats is not None and not result.stats.orbits:
+                    self._sizes[pending.job.instance.protocol.dropped or ""] = result.stats.distinct
         for name, future in pending.futures.items():
             results[name] = future.result()
         ordered = [checked(results[e.name], pending.job) for e in self.engines if e.name in results]
@@ -181,20 +194,30 @@ class _Runner(AbstractContextManager["_Runner"]):
     def ask_first(self, instance: Instance, requested: Iterable[str]) -> EngineResult:
         """A side question to the answering engine alone."""
         pending = self.start(instance, requested, engines=())
-        return checked(self.engines[0].check(pending.job), pending.job)
+        return checked(self._ask(self.engines[0], pending.job), pending.job)
+
+    def _ask(self, engine: Engine, job: CheckJob) -> EngineResult:
+        """The answer of an engine, which need not be asked any more once the check is cancelled."""
+        if self.cancel.is_set():
+            return EngineResult(engine.name, engine.version, "inconclusive", reason=INTERRUPTED)
+        result = engine.check(job)
+        cut_off = result.status == "inconclusive" and self.cancel.is_set()
+        return replace(result, reason=INTERRUPTED) if cut_off else result
 
     def _submit(self, engine: Engine, job: CheckJob) -> Future[EngineResult]:
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="protocheck")
-        return self._pool.submit(engine.check, job)
+        return self._pool.submit(self._ask, engine, job)
 
     def _observer(self, subject: str) -> Callable[[Progress], None] | None:
         observe = self.on_activity
         if observe is None:
             return None
-        return lambda progress: observe(Activity(subject, progress, self.done, self.total))
+        return lambda progress: observe(
+            Activity(subject, progress, self.done, self.total, self._sizes.get(subject) if not progress.phase else None)
+        )
 
 
 # ------------------------------------------------------------------------------------------------------ mutation

@@ -16,7 +16,7 @@ from ..transpiler.packing.program import Program, compile_program
 from ..transpiler.packing.reduction import TooManyOrders
 from .explorer_search import Search
 from .orbits import unsound
-from .results import Budget, CheckJob, Edge, EngineResult, StateGraph, Stats, Status
+from .results import Budget, CheckJob, Edge, EngineResult, Progress, StateGraph, Stats, Status
 from .searched import Searched
 from .traces import Trace
 
@@ -110,6 +110,7 @@ class PackedCheck:
         if self.liveness:
             from .explorer_liveness import Stopped, find_violation
 
+            self.tell(answer, "fair cycles")
             try:
                 found = find_violation(search, self.liveness)
             except Stopped as stopped:
@@ -120,6 +121,12 @@ class PackedCheck:
                 violated, trace = found
                 return replace(answer, status="violated", violated=violated, trace=trace)
         return answer
+
+    def tell(self, answer: EngineResult, phase: str) -> None:
+        """Say that all states are found, and what is looked for in them now."""
+        if self.job.on_progress is not None and answer.stats is not None:
+            found, seconds = answer.stats, time.perf_counter() - self.started
+            self.job.on_progress(Progress(self.engine, found.distinct, found.generated, found.depth, 0, seconds, phase))
 
     def timed(self, answer: EngineResult) -> EngineResult:
         """The answer with the time from the very start."""

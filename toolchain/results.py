@@ -33,7 +33,11 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search has come."""
+    """How far a search has come: states found, steps taken, states found but not yet looked at (`queue`).
+
+    `seconds` counts from the beginning of the check. `phase` is "" for the search that judges safety, else what else is
+    looked for.
+    """
 
     engine: str
     distinct: int
@@ -41,6 +45,7 @@ class Progress:
     depth: int
     queue: int
     seconds: float
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ class EngineResult:
 
     `holds` only if the search finished and every name in `evaluated` was really evaluated. `violated` names the
     property and comes with its trace. `reason` says in one sentence why a result is inconclusive or invalid.
-    `coverage`: action → steps taken by it (enabled argument tuples, summed over the states).
+    `coverage`: action → steps taken by it (enabled argument tuples, summed over the states). `notes` are sentences on
+    how the answer came about that a reader should know.
     """
 
     engine: str
@@ -90,6 +96,7 @@ class EngineResult:
     stats: Stats | None = None
     coverage: Mapping[str, int] = field(default_factory=dict)
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Engine(Protocol):

@@ -49,6 +49,8 @@ from .traces import State, Trace, TraceStep
 # run of TLC is cheaper.
 _INTERPRETED_STATES = 200
 
+_SHORTER = "a shorter counter-example"
+
 _BUDGETS = frozenset({"incomplete", "out_of_memory"})
 
 
@@ -301,14 +303,14 @@ class Check:
         beyond: what lies behind them may have no value. Versions differ in what they take for the level of a state when
         they come to its successors: where TLC looks too far, it is asked not to.
         """
-        run = self.tlc(config, deadlock=deadlock, depth=length)
+        run = self.tlc(config, deadlock=deadlock, depth=length, phase=_SHORTER)
         try:
             return self.violation(run)
         except Doubt as doubt:
             if not beyond or doubt.status != "invalid":
                 raise
             forget(run)
-        return self.violation(self.tlc(config, deadlock=deadlock, depth=length - 2))
+        return self.violation(self.tlc(config, deadlock=deadlock, depth=length - 2, phase=_SHORTER))
 
     @staticmethod
     def key(found: Found, order: Sequence[str]) -> tuple[int, int]:
@@ -320,7 +322,7 @@ class Check:
         """Each liveness property in a run of its own."""
         for name in self.module.liveness:
             if self.selected(name):
-                run = self.tlc(liveness_config(self.module, name), deadlock=False)
+                run = self.tlc(liveness_config(self.module, name), deadlock=False, phase=name)
                 if run.outcome.kind == "liveness":
                     self.evaluated.append(name)
                     return self.counterexample(run, name)
@@ -334,7 +336,7 @@ class Check:
         for name in self.module.reachable:
             if self.job.properties is None or name not in self.job.properties:
                 continue
-            run = self.tlc(reachability_config(self.module, name), deadlock=False)
+            run = self.tlc(reachability_config(self.module, name), deadlock=False, phase=name)
             if run.outcome.kind == "no_error":
                 self.evaluated.append(name)
                 return name
@@ -357,6 +359,7 @@ class Check:
         coverage: bool = False,
         counts: bool = False,
         depth: int | None = None,
+        phase: str = "",
     ) -> TlcRun:
         """Run TLC on this instance; with `counts` what it counted is kept as the result's."""
         name, files = self.module.name, module_files(self.module)
@@ -379,7 +382,7 @@ class Check:
                 timeout=self.remaining(),
             ),
             self.toolchain,
-            progress=lambda shown: self.progress(shown, stop),
+            progress=lambda shown: self.progress(shown, stop, phase),
             cancel=stop,
         )
         if counts:
@@ -404,7 +407,7 @@ class Check:
             raise Doubt("inconclusive", f"the time of {limit:g} s is up")
         return left
 
-    def progress(self, shown: TlcProgress, stop: Stop) -> None:
+    def progress(self, shown: TlcProgress, stop: Stop, phase: str = "") -> None:
         """Pass on a sign of life; end the run where it has found more states than allowed."""
         limit = self.job.budget.max_states
         if limit is not None and shown.distinct is not None and shown.distinct > limit and shown.queue != 0:
@@ -418,12 +421,16 @@ class Check:
                     depth=shown.depth or 0,
                     queue=shown.queue or 0,
                     seconds=time.monotonic() - self.started,
+                    phase=phase,
                 )
             )
 
     def count(self, run: TlcRun) -> None:
         counted = run.outcome.stats
-        depth = counted.depth if counted.depth is not None else len(run.outcome.states)
+        if counted.distinct is None and run.outcome.kind == "incomplete":
+            return  # it was ended before it said anything
+        cut_off = (counted.level or 0) if run.outcome.kind == "incomplete" else 0
+        depth = counted.depth if counted.depth is not None else max(cut_off, len(run.outcome.states))
         self.stats = Stats(
             distinct=counted.distinct or 0,
             generated=counted.generated or 0,

@@ -186,7 +186,7 @@ def test_what_tlc_checks_is_what_generate_writes(engine: TlcEngine, monkeypatch:
 
     monkeypatch.setattr("protocheck.toolchain.tlc_engine.run_tlc", noted)
     protocol = MACHINES["guarded_definedness"]()
-    fresh = TlcEngine(engine._toolchain)
+    fresh = TlcEngine(engine.toolchain)
     fresh.check(CheckJob(instantiate(protocol)))
     fresh.check(CheckJob(without("guarded_definedness", "clear.has_zero")))
     files = render(protocol)
@@ -272,7 +272,7 @@ def test_a_deadlock_in_fewer_states_comes_before_what_tlc_meets_first(engine: Tl
     assert found.violated == "deadlock_free"
     assert found.trace is not None
     assert len(found.trace.steps) == 2
-    quick = TlcEngine(engine._toolchain, canonical=False).check(CheckJob(instantiate(race)))
+    quick = TlcEngine(engine.toolchain, canonical=False).check(CheckJob(instantiate(race)))
     assert (quick.violated, len(quick.trace.steps) if quick.trace else 0) == ("low", 3)
 
 

@@ -32,6 +32,7 @@ class TlcStats:
         distinct: different states found. Of a violated run: when TLC stopped.
         generated: initial states and steps.
         depth: states on the longest shortest path. TLC leaves it out of some failed runs.
+        level: how deep the search was when it last reported its progress.
         queue: states found whose successors were not yet looked at; 0 after a whole search.
         initial: different initial states.
         reported_seconds: what TLC says it took, without the start of Java; whole seconds in long runs.
@@ -43,6 +44,7 @@ class TlcStats:
     queue: int | None = None
     initial: int | None = None
     reported_seconds: float | None = None
+    level: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,13 @@ class TlcProgress:
 def read_stats(transcript: Transcript) -> TlcStats:
     """The counts of a run: its totals, or, of one cut off, its last progress."""
     totals: TlcProgress | None = None
-    depth = initial = None
+    depth = initial = level = None
     seconds = None
     for message in transcript.messages:
         if message.code in codes.TOTALS or message.code in codes.PROGRESS:
-            totals = read_progress(message) or totals
+            shown = read_progress(message)
+            totals = shown or totals
+            level = shown.depth if shown is not None and shown.depth is not None else level
         elif message.code == codes.DEPTH and (found := _DEPTH.search(message.text)):
             depth = _number(found.group(1))
         elif message.code in codes.INITIAL_GENERATED and (found := _INITIAL.search(message.text)):
@@ -79,7 +83,7 @@ def read_stats(transcript: Transcript) -> TlcStats:
             seconds = _duration(message.text)
     if totals is None:
         return TlcStats(depth=depth, initial=initial, reported_seconds=seconds)
-    return TlcStats(totals.distinct, totals.generated, depth, totals.queue, initial, seconds)
+    return TlcStats(totals.distinct, totals.generated, depth, totals.queue, initial, seconds, level)
 
 
 def read_progress(message: Message) -> TlcProgress | None:

@@ -1,0 +1,44 @@
+"""Ctrl-C ends a check, not the program: what was found so far is still reported. A second one ends the program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import AbstractContextManager, suppress
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class Interruptible(AbstractContextManager["Interruptible"]):
+    """While the block runs, the first SIGINT sets `cancel` and later ones raise KeyboardInterrupt.
+
+    Outside of the main thread, and where SIGINT is ignored, nothing changes.
+    """
+
+    def __init__(self) -> None:
+        self.cancel = threading.Event()
+        self._before: Any = None
+
+    def __enter__(self) -> Interruptible:
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            if before is signal.default_int_handler:
+                self._before = before
+                signal.signal(signal.SIGINT, self._first)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _first(self, number: int, frame: FrameType | None) -> None:
+        self.cancel.set()
+        signal.signal(signal.SIGINT, self._before)
+        if sys.stderr.isatty():
+            # Written to the file itself: the handler may have interrupted a write to the stream above it.
+            with suppress(OSError, ValueError):
+                os.write(sys.stderr.fileno(), b"\nending the check; once more to leave at once\n")
