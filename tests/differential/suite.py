@@ -15,20 +15,21 @@ from protocheck.transpiler.mutation import drop_guard
 
 from ..machines.loading import loaded
 from ..machines.machine import Machine
+from .compiled import compare_compiled
 from .differences import Difference, Tally
 from .explorer import compare_explorer
 from .native import compare_native
 from .tlc import compare_tlc
 
-Suite = Literal["native", "reference", "tlc"]
-SUITES: tuple[Suite, ...] = ("native", "reference", "tlc")
+Suite = Literal["native", "reference", "compiled", "tlc"]
+SUITES: tuple[Suite, ...] = ("native", "reference", "compiled", "tlc")
 
 
 def run_suite(suite: Suite, machine: Machine, dice: random.Random, tally: Tally, toolchain: Toolchain | None) -> None:
     """Put a machine, and one of its variants, through a suite; raises whatever is wrong with the project.
 
     native: random walks of the class against the interpreter. reference: the explorer against the reference checker.
-    tlc: the explorer against TLC, which needs a toolchain.
+    compiled: the native engine against the explorer. tlc: the explorer against TLC, which needs a toolchain.
     """
     with loaded(machine) as cls:
         protocol = check(compile_protocol(cls))
@@ -46,6 +47,10 @@ def run_suite(suite: Suite, machine: Machine, dice: random.Random, tally: Tally,
                 compare_explorer(instantiate(protocol, constants), tally)
                 if guard is not None:
                     compare_explorer(instantiate(drop_guard(protocol, guard), constants), tally)
+            case "compiled":
+                compare_compiled(instantiate(protocol, constants), tally)
+                if guard is not None:
+                    compare_compiled(instantiate(drop_guard(protocol, guard), constants), tally, threads=(1,))
             case "tlc":
                 assert toolchain is not None
                 # Now and then the variant instead: a run of TLC takes a second.

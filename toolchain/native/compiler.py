@@ -41,19 +41,21 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Compiler:
-    """A command that compiles C, and what to call it."""
+    """A command that compiles C, what to call it, and options beside our own, which they may overrule."""
 
     command: tuple[str, ...]
     name: str
+    options: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
         """Changes whenever the compiler does, as far as can be told without running it."""
+        words = " ".join((*self.command, *self.options))
         found = shutil.which(self.command[0]) or self.command[0]
         with suppress(OSError):
             status = os.stat(found)
-            return f"{' '.join(self.command)} {status.st_size} {status.st_mtime_ns} {platform.machine()}"
-        return " ".join(self.command)
+            return f"{words} {status.st_size} {status.st_mtime_ns} {platform.machine()}"
+        return words
 
 
 def find_compiler(env: Mapping[str, str] | None = None) -> Compiler:
@@ -69,12 +71,12 @@ def find_compiler(env: Mapping[str, str] | None = None) -> Compiler:
     if named == "none":
         raise CompilerNotFound(f"There is no C compiler: {VARIABLE}=none.")
     if named:
-        command = tuple(shlex.split(named))
-        if shutil.which(command[0], path=env.get("PATH")) is None:
+        command, *options = shlex.split(named)
+        if shutil.which(command, path=env.get("PATH")) is None:
             raise CompilerNotFound(
-                f"{VARIABLE} names {command[0]}, which is no command.", remedy="Correct it, or unset it."
+                f"{VARIABLE} names {command}, which is no command.", remedy="Correct it, or unset it."
             )
-        return Compiler(command, Path(command[0]).name)
+        return Compiler((command,), Path(command).name, tuple(options))
     for candidate in ("cc", "gcc", "clang"):
         if found := shutil.which(candidate, path=env.get("PATH")):
             return Compiler((found,), candidate)
@@ -113,7 +115,7 @@ def _compile(source: str, compiler: Compiler, target: Path, cancel: threading.Ev
         (directory / "search.c").write_text(source, encoding="utf-8")
         output, errors = directory / "stdout", directory / "stderr"
         done = run_process(
-            [*compiler.command, *FLAGS, "-o", "search", "search.c"],
+            [*compiler.command, *FLAGS, *compiler.options, "-o", "search", "search.c"],
             directory=directory,
             stdout=output,
             stderr=errors,

@@ -163,5 +163,3 @@ class NativeSearch:
         actions = self.program.instance.protocol.actions
         taken = self.outcome.taken or (0,) * len(actions)
         return {action.name: times for action, times in zip(actions, taken, strict=True)}
-
-

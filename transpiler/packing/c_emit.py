@@ -14,10 +14,10 @@ from typing import Any
 
 from . import low
 from .c_render import WORD, CWriter, NotInC, identifier
-from .emit import INDENT, Kinds, Stretch
+from .emit import INDENT, Kinds, Stretch, Watch
 from .grouping import Group, Member
 from .low import Low
-from .steps import Assign, Block, Change, Enumerated, Loop, Oblige, Table
+from .steps import Assign, Block, Change, Effect, Enumerated, Loop, Oblige, Table
 
 MAX_ENUMERATED = 1 << 16
 """So many codes that a Python function hands on become a table."""
@@ -150,14 +150,14 @@ def _open_loop(page: CPage, loop: Loop) -> None:
             if length > MAX_ENUMERATED:
                 raise NotInC(f"a parameter with {length:,} values")
             values = tuple(page.functions[function]())
-            _open_table(page, name, f"E_{identifier(function)}", values)
+            _open_table(page, name, f"E_{function}", values)
     page.line(f"(void){name};")
 
 
 def _open_table(page: CPage, name: str, table: str, values: tuple[int, ...]) -> None:
     if max(values, default=0) >= 1 << WORD:
         raise NotInC("a parameter whose values need more than 64 bits")
-    page.writer.used[table] = values
+    table = page.writer.table(table, values)
     page.open(f"for (uint64_t i_{name} = 0; i_{name} < {len(values)}; i_{name}++)")
     page.line(f"const Value {name} = (Value){table}[i_{name}];")
 
@@ -165,7 +165,7 @@ def _open_table(page: CPage, name: str, table: str, values: tuple[int, ...]) -> 
 # ------------------------------------------------------------------------------------------------------- sinks
 
 
-def search_sink(kinds: Kinds) -> Sink:
+def search_sink(kinds: Kinds, watch: Watch | None = None) -> Sink:
     """A successor is checked, and handed on where it differs."""
 
     def write(page: CPage, block: Block) -> None:
@@ -179,12 +179,14 @@ def search_sink(kinds: Kinds) -> Sink:
             return
         _write_successor(page, block, "s")
         if effect.changing is None:
-            page.open("if (equal(t, s))")
+            page.open("if (SAME(t, s))")
             page.line("same++;")
             page.close(page.depth - 1)
             page.open("else")
         for check in effect.checks:
             write_property(page, check.number, check.defined, check.holds, kinds)
+        if watch is not None and block.action in watch.actions:
+            page.line(f"if ({watch.function}(s, t)) FLAG({watch.number}, s);")
         page.line("FOUND(t);")
         page.close(depth)
 
@@ -203,6 +205,34 @@ def initial_sink(kinds: Kinds) -> Sink:
         page.close(depth)
 
     return write
+
+
+def successor_sink() -> Sink:
+    """Every successor is handed on, unchecked; that of a word of zeros where there is no state before."""
+
+    def write(page: CPage, block: Block) -> None:
+        depth = page.depth
+        page.open("")
+        _open_effect(page, block, ";")
+        _write_successor(page, block, "s" if block.effect.changing is not None else None)
+        page.line("FOUND(t);")
+        page.close(depth)
+
+    return write
+
+
+def write_view(page: CPage, defined: Low, effect: Effect | None, undefined: int, outside: int) -> None:
+    """The body of a function that writes a state's abstract state to `*found` and returns 0, or why there is none."""
+    if defined != low.TRUE:
+        page.line(f"if (!{page.writer.test(defined)}) return {undefined};")
+    if effect is None:
+        return
+    for assign in effect.assigns:
+        page.name(assign)
+    if effect.fits != low.TRUE:
+        page.line(f"if (!{page.writer.test(effect.fits)}) return {outside};")
+    page.line(f"*found = (uint64_t){page.writer.value(effect.successor)};")
+    page.line("return 0;")
 
 
 def edge_sink(labels: Mapping[int, str]) -> Sink:
@@ -254,7 +284,7 @@ def _write_successor(page: CPage, block: Block, before: str | None) -> None:
         page.line(f"const State t = {writer.value(effect.successor)};")
         return
     # Of several words, or with values of more bits than a word: field by field.
-    page.line(f"State t = {before};" if before is not None else "State t = no_state;")
+    page.line(f"State t = {before if before is not None else '(State){0}'};")
     for number, change in enumerate(effect.changes):
         for text in _changed(writer, change, f"c{number}"):
             page.line(text)

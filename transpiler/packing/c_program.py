@@ -16,6 +16,7 @@ from . import c_emit, emit, low
 from .c_emit import CPage
 from .c_render import WORD, CWriter, NotInC
 from .emit import INDENT
+from .refinement import OUTSIDE, UNDEFINED, seen_effect
 from .steps import Block
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ class CProgram:
 
 def c_program(program: Program, wanted: tuple[ir.Property, ...] = ()) -> CProgram:
     """The source that searches the states of a program. Raises `NotInC` where C's integers cannot do it."""
-    if program.refined is not None:
-        raise NotInC("what it refines is evaluated by Python")
     try:
         return _Source(program, wanted, WORD).program()
     except NotInC:
@@ -67,6 +66,7 @@ class _Source:
         assembly, program = self.assembly, self.source
         blocks = program.blocks
         initial, expand, check = self.initial(), self.expand(blocks), self.check()
+        refined = self.refined()
         tests = [self.writer.test(assembly.guarded(item)) for item in self.wanted]
         most = c_emit.longest(blocks)
         text = _template().render(
@@ -84,6 +84,7 @@ class _Source:
             room=most if most <= MOST_SUCCESSORS else 1,
             many=most > MOST_SUCCESSORS,
             search=_search(),
+            refined=refined,
             tables=[(name, _kind(values), _listed(values)) for name, values in sorted(self.writer.used.items())],
             initial=initial,
             expand=expand,
@@ -107,7 +108,9 @@ class _Source:
         page = self.page()
         if watched:
             page.line("int live = 0;")
-        c_emit.write_blocks(page, plan, c_emit.search_sink(assembly.kinds), assembly.kinds, live=watched)
+        refined = self.source.refined
+        watch = emit.Watch(refined.number, "strays", refined.actions) if refined is not None else None
+        c_emit.write_blocks(page, plan, c_emit.search_sink(assembly.kinds, watch), assembly.kinds, live=watched)
         keyword = "if"
         if terminal != low.FALSE:
             page.line(f"if ({self.writer.test(terminal)}) terminated++;")
@@ -115,6 +118,38 @@ class _Source:
         if watched:
             page.line(f"{keyword} (!live) FLAG({assembly.kinds.deadlock}, s);")
         return page.lines
+
+    def refined(self) -> dict[str, Any] | None:
+        """What is refined: the view of a state, and the steps of the abstract protocol."""
+        refined = self.source.refined
+        if refined is None:
+            return None
+        abstract = refined.abstract
+        if abstract.frame.width > WORD:
+            raise NotInC(f"what it refines has states of {abstract.frame.width} bits")
+        assembly = self.assembly
+        view = self.page()
+        test, effect = seen_effect(assembly.protocol, assembly.scope, abstract.frame)
+        c_emit.write_view(view, test, effect, UNDEFINED, OUTSIDE)
+        builder = abstract.assembly.builder
+        tables = {name: values for values, name in builder.tables.items()}
+        writer = CWriter(self.writer.bits, 1, tables, "A")
+        pages = []
+        for blocks in (abstract.blocks, abstract.assembly.initial_blocks()):
+            page = CPage(writer, builder.functions)
+            plan = emit.stretches(blocks, builder)
+            # Tables that the plan has added are tables of the writer's, too.
+            tables.update({name: values for values, name in builder.tables.items()})
+            c_emit.write_blocks(page, plan, c_emit.successor_sink(), abstract.assembly.kinds, live=False)
+            pages.append(page.lines)
+        self.writer.used.update(writer.used)
+        return {
+            "number": refined.number,
+            "actions": len(abstract.instance.protocol.actions),
+            "view": view.lines,
+            "steps": pages[0],
+            "initial": pages[1],
+        }
 
     def check(self) -> list[str]:
         page = self.page()

@@ -29,12 +29,13 @@ class CWriter:
     """Writes words as C. `bits` is 64 or 128; `words` is how many words a state has; `tables` are those of the module.
 
     Every value is of the unsigned type `Value` of so many bits; negative ones are represented modulo its size.
-    `used` are the tables that were referred to.
+    `used` are the tables that were referred to; in C their names begin with `prefix`.
     """
 
     bits: int
     words: int
     tables: dict[str, tuple[int, ...]]
+    prefix: str = ""
     used: dict[str, tuple[int, ...]] = field(default_factory=dict)
     listed: dict[int, str] = field(default_factory=dict)
     """Sets of more elements than a Value has bits, and the names of their tables."""
@@ -94,7 +95,7 @@ class CWriter:
         return f"((Signed){self.value(left)} <= (Signed){self.value(right)})"
 
     def _listed_bit(self, ones: int, index: Low) -> str:
-        name = self.listed.setdefault(ones, f"B{len(self.listed) + 1}")
+        name = self.listed.setdefault(ones, f"{self.prefix}B{len(self.listed) + 1}")
         self.used[name] = tuple(ones >> place & _ONES for place in range(0, ones.bit_length(), WORD))
         self._unsigned_or_unasked(index)
         at = self.value(index)
@@ -242,11 +243,17 @@ class CWriter:
             min(values) < 0 and max(values) >= 1 << WORD - 1
         ):
             raise NotInC("a table of numbers of more than 64 bits")
-        self.used[table] = values
         self._unsigned_or_unasked(index)
+        name = self.table(table, values)
         # Sign extension first: a negative number is represented modulo the size of a Value.
         kind = "(Value)(Signed)" if min(values) < 0 else "(Value)"
-        return f"{kind}{table}[{self.value(index)}]"
+        return f"{kind}{name}[{self.value(index)}]"
+
+    def table(self, name: str, values: tuple[int, ...]) -> str:
+        """The C name of a table, which is referred to."""
+        name = self.prefix + identifier(name)
+        self.used[name] = values
+        return name
 
     # ------------------------------------------------------------------------------------------------------ bounds
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -329,6 +330,11 @@ def interpreted(expr: ir.Expr, scope: Scope) -> Value:
 
         return evaluate(expr, unpack(before), unpack(locals), instance, None if after is None else unpack(after))
 
+    if not words and isinstance(expr.type, types.Bool | types.Int):
+        # Nothing of it depends on the state: it is known now, or has no value and is never asked for.
+        with suppress(Undefined):
+            found = low.Const(int(run()))
+            return Truth(found) if isinstance(expr.type, types.Bool) else Number(found)
     name = builder.function("interpret", run)
     match expr.type:
         case types.Bool():

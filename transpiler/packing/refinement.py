@@ -16,8 +16,9 @@ from .. import ir, traverse
 from ..conditions import TRUE
 from ..definedness import abstractions_defined
 from . import emit, low
+from .low import Low
 from .scope import Scope
-from .steps import Frame, Lowering, lower_effect
+from .steps import Effect, Frame, Lowering, lower_effect
 
 if TYPE_CHECKING:
     from .program import Edge, Program  # which makes use of this module
@@ -88,21 +89,29 @@ def affecting(protocol: ir.Protocol) -> frozenset[int]:
     )
 
 
-def seen_lines(protocol: ir.Protocol, scope: Scope, frame: Frame) -> list[str]:
-    """The body of the function that maps a state `s` to a state of the frame: the abstract program's."""
+def seen_effect(protocol: ir.Protocol, scope: Scope, frame: Frame) -> tuple[Low, Effect | None]:
+    """Whether a state `s` has an abstract state, and how that comes to be, as a change of a word of zeros: a state of
+    the frame, which is the abstract program's."""
     assert protocol.refinement is not None
     defined = abstractions_defined(protocol)
     test = low.TRUE if defined == TRUE else scope.truth(defined)
+    if test == low.FALSE:
+        return test, None
     updates = tuple(ir.Update(item.name, item.value, span=item.span) for item in protocol.refinement.variables)
+    work = Lowering(scope.assume(test), [], "seen_")
+    return test, lower_effect(updates, work, replace(frame, word=low.ZERO), ())
+
+
+def seen_lines(protocol: ir.Protocol, scope: Scope, frame: Frame) -> list[str]:
+    """The body of the function that maps a state `s` to a state of the frame: the abstract program's."""
+    test, effect = seen_effect(protocol, scope, frame)
 
     def body(page: emit.Page) -> None:
         if test != low.TRUE:
             page.line(f"if not ({page.test(test)}):")
             page.line(f"{emit.INDENT}return {UNDEFINED}")
-        if test == low.FALSE:
+        if effect is None:
             return
-        work = Lowering(scope.assume(test), [], "seen_")
-        effect = lower_effect(updates, work, replace(frame, word=low.ZERO), ())
         for assign in effect.assigns:
             page.line(f"{assign.name} = {page.writer.value(assign.word)}")
         if effect.fits != low.TRUE:
