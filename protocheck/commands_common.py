@@ -141,6 +141,13 @@ def emit(blocks: Iterable[Block]) -> None:
         click.echo(render_plain(blocks), nl=False)
 
 
+def cores() -> int:
+    """The cores this process may use, which a container may hold below what the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def width() -> int:
     """How wide a table may be where the output goes."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from .commands_common import (
     check_writable,
     compile_target,
     complete_properties,
+    cores,
     emit,
     set_option,
     target_argument,
@@ -47,7 +47,7 @@ ENGINES = ("auto", "explorer", "tlc")
 )
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=0),
     help="Checks side by side, and TLC's workers for the baseline.  [default: one check for each core]",
     metavar="N",
 )
@@ -58,6 +58,17 @@ ENGINES = ("auto", "explorer", "tlc")
     metavar="SECONDS",
     help="Give up on the baseline, or on one mutant, after so long.",
 )
+@click.option(
+    "--distributed",
+    is_flag=True,
+    help="With --engine tlc: TLC's distributed mode, a server and --workers on this host (docs/scaling.md).",
+)
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    help="With --distributed: let other hosts take part, who reach this one at ADDRESS; prints what to run there.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Of that server.  [default: a free one]")
 @click.option(
     "--trace",
     "trace_file",
@@ -86,6 +97,9 @@ def run(
     workers: int | None,
     max_states: int | None,
     timeout: float | None,
+    distributed: bool,
+    host: str | None,
+    port: int | None,
     trace_file: Path | None,
     show_traces: bool,
     progress_mode: Mode,
@@ -99,6 +113,7 @@ def run(
     """
     from dataclasses import replace
 
+    from .distribution import Place, demand_fitting, select_distributed
     from .interrupts import Interruptible
     from .progress import ProgressDisplay
     from .toolchain.check import check_protocol, select_properties
@@ -111,8 +126,12 @@ def run(
     protocol = compile_target(target)
     constants = read_settings(protocol, settings)
     # Names are checked before an engine is looked for: a typing mistake is answered at once.
-    select_properties(protocol, properties or None)
-    selection = select_engines(engine)
+    requested = select_properties(protocol, properties or None)
+    demand_fitting(engine, mutate, workers, distributed, host, port)
+    if distributed:
+        selection = select_distributed(protocol, requested, Place(workers, host, port))
+    else:
+        selection = select_engines(engine)
     with Interruptible() as interruptible, ProgressDisplay(mode=progress_mode) as display:
         report = check_protocol(
             protocol,
@@ -121,7 +140,7 @@ def run(
             mutate=mutate,
             properties=properties or None,
             budget=Budget(max_states, timeout),
-            workers=workers or _cores(),
+            workers=workers or cores(),
             baseline_workers=workers or 1,
             on_activity=display.show,
             cancel=interruptible.cancel,
@@ -143,10 +162,3 @@ def run(
 
         emit(report_blocks(report, width(), traces=show_traces))
     ctx.exit(report.exit_code)
-
-
-def _cores() -> int:
-    """The cores this process may use, which a container may hold below what the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
