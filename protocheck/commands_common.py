@@ -126,6 +126,11 @@ set_option = click.option(
 )
 
 
+output_option = click.option(
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE in place of standard output."
+)
+
+
 # -------------------------------------------------------------------------------------------------------- output
 
 
@@ -153,6 +158,19 @@ def width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH
 
 
+def put(content: str | bytes, output: Path | None) -> None:
+    """Write a result to a file or to standard output; a text ends with a newline, bytes are not for a terminal."""
+    if isinstance(content, str) and not content.endswith("\n"):
+        content += "\n"
+    if output is not None:
+        check_writable(output)
+        write_file(output, content)
+    elif isinstance(content, bytes) and sys.stdout.isatty():
+        raise UserError("a terminal cannot show this picture: add --output FILE")
+    else:
+        click.echo(content, nl=False)
+
+
 def check_writable(path: Path) -> None:
     """Refuse a file that cannot be written before a long run, not after it."""
     folder = path.parent
@@ -165,7 +183,7 @@ def check_writable(path: Path) -> None:
         raise UserError(f"{path} cannot be written: permission denied")
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all; through a link, a pipe or a device, which are never replaced.
 
     Raises `UserError` where the system refuses.
@@ -173,24 +191,25 @@ def write_file(path: Path, text: str) -> None:
     # In a folder where nothing can be made, a file that is there can still be written.
     plain = not os.path.islink(path) and (os.path.isfile(path) or not os.path.exists(path))
     replaceable = plain and os.access(path.parent, os.W_OK)
+    data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         if replaceable:
-            _replace(path, text)
+            _replace(path, data)
         else:
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(data)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, data: bytes) -> None:
     import tempfile
 
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         # mkstemp makes files private; a result is as readable as any file the user makes.
         mask = os.umask(0)
         os.umask(mask)

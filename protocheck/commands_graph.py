@@ -1,4 +1,4 @@
-"""`protocheck trace show` and `protocheck graph`: what was found, as text, pictures or JSON."""
+"""`protocheck graph`: the reachable states and the steps between them, as a picture or JSON."""
 
 from __future__ import annotations
 
@@ -8,108 +8,24 @@ from typing import TYPE_CHECKING
 import click
 
 from .commands_common import (
-    NearestGroup,
     OneOf,
     check_writable,
     compile_target,
     complete_guards,
-    emit,
+    output_option,
+    put,
     set_option,
     target_argument,
-    width,
-    write_file,
 )
 from .toolchain.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from .toolchain.trace_json import TraceFile
-    from .toolchain.traces import DescribedTrace
-
-output_option = click.option(
-    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE in place of standard output."
-)
+    from .toolchain.picture import Picture
 
 DRAWABLE = 250
 """States up to which a drawn graph can be looked at."""
 LISTABLE = 100_000
 """States up to which a graph is written as JSON without being asked twice."""
-
-
-@click.group(cls=NearestGroup)
-def trace() -> None:
-    """Look at counter-examples."""
-
-
-@trace.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "kind",
-    type=OneOf("format", ("text", "dot", "svg", "json")),
-    default="text",
-    show_default=True,
-    help="How to show it.",
-)
-@click.option("--guard", metavar="ACTION.GUARD", help="Only the trace of the variant without this guard.")
-@output_option
-def show(file: Path, kind: str, guard: str | None, output: Path | None) -> None:
-    """Show the traces in FILE, written by `protocheck run --trace FILE` (or by `--json`)."""
-    from .toolchain.trace_json import dumps, read_traces
-
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{file} is no text, so it is no trace that `protocheck run --trace` wrote") from None
-    found = _selected(read_traces(text, str(file)), guard, file)
-    if kind == "json":
-        _put(dumps(found.as_json()), output)
-    elif kind == "text":
-        _show_text(found.examples, output)
-    elif len(found.examples) == 1:
-        from .toolchain.picture import trace_picture, write_picture
-
-        _put(write_picture(trace_picture(found.examples[0]), kind), output)
-    else:
-        guards = ", ".join(example.dropped or "" for example in found.examples)
-        raise UserError(f"{file} has {len(found.examples)} traces and a picture shows one: add --guard ({guards})")
-
-
-def _selected(traces: TraceFile, guard: str | None, file: Path) -> TraceFile:
-    if not traces.examples:
-        raise UserError(f"{file} has no counter-example: nothing was violated")
-    if guard is None:
-        return traces
-    found = traces.only(guard)
-    if not found.examples:
-        known = [example.dropped for example in traces.examples if example.dropped is not None]
-        raise UserError(f"{file} has no trace without the guard {guard}{nearest(guard, known)}")
-    return found
-
-
-def _show_text(examples: tuple[DescribedTrace, ...], output: Path | None) -> None:
-    from .toolchain.layout import BLANK, Block, line, render_plain
-    from .toolchain.trace_text import trace_blocks
-    from .transpiler.domains import show as show_value
-
-    first = examples[0]
-    constants = "".join(f"  {name}={show_value(value)}" for name, value in first.constants.items())
-    blocks: list[Block] = [line(f"{first.protocol}{constants}")]
-    for example in examples:
-        blocks += [BLANK, *trace_blocks(example, width() if output is None else 120)]
-    if output is None:
-        emit(blocks)
-    else:
-        _put(render_plain(blocks), output)
-
-
-def _put(text: str, output: Path | None) -> None:
-    if output is None:
-        click.echo(text, nl=not text.endswith("\n"))
-    else:
-        check_writable(output)
-        write_file(output, text if text.endswith("\n") else text + "\n")
 
 
 @click.command()
@@ -118,7 +34,7 @@ def _put(text: str, output: Path | None) -> None:
 @click.option(
     "--format",
     "kind",
-    type=OneOf("format", ("dot", "svg", "json")),
+    type=OneOf("format", ("dot", "svg", "png", "json")),
     default="dot",
     show_default=True,
     help="How to write it.",
@@ -174,9 +90,19 @@ def graph(
         from .toolchain.report_json import graph_json
         from .toolchain.trace_json import dumps
 
-        _put(dumps(graph_json(instance, found)), output)
+        put(dumps(graph_json(instance, found)), output)
     else:
-        from .toolchain.picture import graph_picture, write_picture
+        from .toolchain.picture import graph_picture
 
         shown = "".join(f"  {item.name}={show_value(instance.constants[item.name])}" for item in protocol.constants)
-        _put(write_picture(graph_picture(found, snake_case(protocol.name) + shown), kind), output)
+        put(_drawn(graph_picture(found, snake_case(protocol.name) + shown), kind), output)
+
+
+def _drawn(picture: Picture, kind: str) -> str | bytes:
+    from .toolchain.drawing import png_of
+    from .toolchain.picture import dot_source, svg_source
+
+    if kind == "dot":
+        return dot_source(picture)
+    svg = svg_source(picture)
+    return png_of(svg) if kind == "png" else svg

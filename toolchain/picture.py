@@ -1,4 +1,4 @@
-"""Traces and state graphs as pictures: extracted into plain graphs, then written as DOT, SVG or JSON.
+"""Traces and state graphs as graphs that Graphviz lays out: extracted into plain data, then written as DOT.
 
 Nothing depends on colour: what changed is bold and marked, a violating state has a double frame and says so, the edge
 that closes a loop is drawn heavier.
@@ -6,17 +6,14 @@ that closes a loop is drawn heavier.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
 from ..transpiler.domains import show
-from .errors import UserError
+from .drawing import draw_dot
 from .layout import count
 from .results import StateGraph
-from .tlc.errors import ToolError
 from .trace_text import title
 from .traces import DescribedTrace, State
 
@@ -131,20 +128,8 @@ def dot_source(picture: Picture) -> str:
 
 
 def svg_source(picture: Picture) -> str:
-    """The picture as SVG text, drawn by the `dot` program; raises `ToolError` where there is none."""
-    program = shutil.which("dot")
-    if program is None:
-        raise ToolError(
-            "SVG is drawn by the `dot` program of Graphviz, which is not on the PATH",
-            remedy="install it (apt install graphviz, brew install graphviz, or https://graphviz.org/download), "
-            "or take --format dot, which needs nothing",
-        )
-    done = subprocess.run(
-        [program, "-Tsvg"], input=dot_source(picture), capture_output=True, text=True, encoding="utf-8", check=False
-    )
-    if done.returncode != 0:
-        raise ToolError(f"{program} could not draw the picture", reason=done.stderr.strip())
-    return done.stdout
+    """The picture as SVG text, laid out by Graphviz; raises `ToolError` where there is none."""
+    return draw_dot(dot_source(picture))
 
 
 def _digraph(picture: Picture) -> graphviz.Digraph:
@@ -197,14 +182,3 @@ def _table(node: PictureNode) -> str:
 def _html(text: str) -> str:
     # Graphviz reads backslash escapes even in HTML-like labels.
     return escape(text, quote=True).replace("\\", "\\\\") or " "
-
-
-def write_picture(picture: Picture, kind: str) -> str:
-    """The text of a picture in `dot` or `svg`."""
-    match kind:
-        case "dot":
-            return dot_source(picture)
-        case "svg":
-            return svg_source(picture)
-        case _:
-            raise UserError(f"a picture is dot or svg, not {kind}")

@@ -82,6 +82,8 @@ def _described_json(example: DescribedTrace, instance: Instance | None) -> dict[
     data["actions_at"] = dict(example.actions_where)
     if example.source:
         data["source"] = example.source
+    if example.instance:
+        data["instance"] = example.instance
     # Values that were read without a protocol know themselves how they were written.
     known = ({}, {}) if instance is None else (instance.variables, instance.parameters)
     data.update(trace_json(example.trace, *known))
@@ -139,14 +141,19 @@ def names_of(protocol: ir.Protocol) -> Names:
 
 @dataclass(frozen=True, slots=True)
 class TraceFile:
-    """The traces of a file, all of one protocol with the same constants, and the names that its values need."""
+    """The traces of a file, and the names that its values need; all of one protocol, but for those of a recording."""
 
     examples: tuple[DescribedTrace, ...]
     names: Names = NO_NAMES
 
-    def only(self, guard: str) -> TraceFile:
-        """The traces of the variant without a guard."""
-        return TraceFile(tuple(example for example in self.examples if example.dropped == guard), self.names)
+    def only(self, guard: str | None = None, instance: str | None = None) -> TraceFile:
+        """The traces of the variant without a guard, or those of an instance in a recording."""
+        chosen = (
+            example
+            for example in self.examples
+            if guard in (None, example.dropped) and instance in (None, example.instance)
+        )
+        return TraceFile(tuple(chosen), self.names)
 
     def as_json(self) -> dict[str, Json]:
         """The object of a trace file with these traces, of which there is at least one."""
@@ -226,6 +233,7 @@ class _Reader:
             detail=str(entry.get("detail", "")),
             actions_where={str(key): str(value) for key, value in entry.get("actions_at", {}).items()},
             source=str(entry.get("source", "")),
+            instance=str(entry.get("instance", "")),
             target=self.target,
         )
 

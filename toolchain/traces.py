@@ -126,6 +126,7 @@ class DescribedTrace:
         actions_where: action → "file:line".
         source: where it comes from: an engine's name, or a description of the file.
         target: how the command line names the protocol, `lock.py:WriteLock`; empty where that is not known.
+        instance: its name in a recording; empty elsewhere.
     """
 
     protocol: str
@@ -140,3 +141,4 @@ class DescribedTrace:
     actions_where: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     target: str = ""
+    instance: str = ""

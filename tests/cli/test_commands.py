@@ -167,7 +167,7 @@ def test_traces_are_printed_where_they_are_asked_for(run: Run) -> None:
         (["run", "rollback", "--trace", "."], "is a folder"),
         (["run", "mine.py"], "there is no file mine.py"),
         (["trace", "show", "nothing.json"], "nothing.json cannot be read"),
-        (["graph", "rollback", "--format", "gif"], "there is no format gif; there are dot, svg, json"),
+        (["graph", "rollback", "--format", "gif"], "there is no format gif; there are dot, svg, png, json"),
         (["graph", "rollback", "--without", "rollback.shrink"], "did you mean rollback.shrinks?"),
         (["completion", "bsh"], "there is no shell bsh; did you mean bash?"),
         (["toolchain", "install", "--sha256", "ab"], "--sha256 goes with --from FILE"),
