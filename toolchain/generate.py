@@ -40,6 +40,7 @@ def safety_config(module: Module) -> Config:
         specification=SPEC,
         invariants=(TYPE_OK, WELL_DEFINED, *module.invariants.values(), *domains),
         properties=(*steps, *module.transitions.values(), *refined),
+        symmetry=module.symmetry,
     )
 
 
@@ -56,7 +57,10 @@ def module_files(module: Module) -> dict[str, str]:
 
 
 def liveness_config(module: Module, name: str) -> Config:
-    """The run that checks one liveness property: of several, TLC does not say which is violated."""
+    """The run that checks one liveness property: of several, TLC does not say which is violated.
+
+    Never under symmetry, where TLC may miss a violation.
+    """
     return Config(
         title=f"The liveness property {name}.",
         constants=module.values.assignments,
@@ -74,6 +78,7 @@ def reachability_config(module: Module, name: str) -> Config:
         specification=SPEC,
         invariants=(TYPE_OK, module.reachable[name]),
         properties=(),
+        symmetry=module.symmetry,
     )
 
 

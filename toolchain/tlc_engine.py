@@ -24,6 +24,7 @@ from ..transpiler.instance import Instance
 from ..transpiler.interpreter import IllDefined, initial_states
 from ..transpiler.mutation import drop_guard
 from ..transpiler.reference import reference_check
+from ..transpiler.symmetry import count_renamings, symmetric_sets
 from ..transpiler.tla import Module, build_module
 from ..transpiler.tla_config import Config
 from ..transpiler.tla_names import STEPS_WELL_DEFINED, TERMINATED, TYPE_OK, WELL_DEFINED
@@ -36,6 +37,7 @@ from .generate import (
     refinement_properties,
     safety_config,
 )
+from .orbits import liveness_among, unsound
 from .replay import ReplayError, replay, shows, violates
 from .results import CheckJob, EngineResult, Progress, Stats, Status
 from .tlc import Toolchain, codes, find_toolchain
@@ -48,6 +50,9 @@ from .traces import State, Trace, TraceStep
 # How many states the interpreter looks at to see that TLC's first violation is the one to report. Beyond that a second
 # run of TLC is cheaper.
 _INTERPRETED_STATES = 200
+
+MOST_RENAMINGS = 5_040
+"""TLC tries every renaming for each state it finds: beyond those of 7 members it is faster without."""
 
 _SHORTER = "a shorter counter-example"
 
@@ -164,13 +169,15 @@ class Check:
 
     def prepare(self) -> None:
         """Make the module, and what reads TLC's answers about it."""
-        self.module = self.engine.module_of(self.instance)
+        self.module = self.reduced(self.engine.module_of(self.instance))
         self.decoder = Decoder.of(self.module, {item.name: item.type for item in self.protocol.variables})
         self.actions = {self.module.names["action", action.name]: action.name for action in self.protocol.actions}
 
     def result(
         self, status: Status, violated: str | None = None, trace: Trace | None = None, reason: str = ""
     ) -> EngineResult:
+        if self.stats is not None:
+            self.stats = replace(self.stats, orbits=self.module.symmetry is not None)
         if trace is not None and self.stats is not None:
             # TLC does not count a level that it was only about to reach.
             self.stats = replace(self.stats, depth=max(self.stats.depth, len(trace.steps)))
@@ -185,6 +192,16 @@ class Check:
             coverage=self.coverage,
             reason=reason,
         )
+
+    def reduced(self, module: Module) -> Module:
+        """The module, with its symmetry only where this check is to make use of it."""
+        renamings = count_renamings(symmetric_sets(self.instance))
+        if not self.job.symmetry or renamings > MOST_RENAMINGS:
+            return replace(module, symmetry=None)
+        liveness = liveness_among(self.protocol, self.job.properties)
+        if module.symmetry is not None and liveness:
+            raise Doubt("invalid", unsound(liveness))
+        return module
 
     def can_be_called(self, action: ir.Action) -> bool:
         domains = (self.instance.parameters[action.name, parameter.name] for parameter in action.parameters)
@@ -483,6 +500,7 @@ def demand_listed(config: Config, text: str) -> None:
     wanted = [
         *(f"INVARIANT {name}" for name in config.invariants),
         *(f"PROPERTY {name}" for name in config.properties),
+        *([f"SYMMETRY {config.symmetry}"] if config.symmetry else []),
     ]
     for line in wanted:
         if line not in lines:

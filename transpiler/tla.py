@@ -56,7 +56,7 @@ from .tla_names import (
 from .tla_operators import Conjunct, Operator, comments, head, position
 from .tla_refinement import demands_of, instance_of
 from .tla_scope import Scope
-from .tla_syntax import Text, atom, braces, infix, inside, negated, parenthesised, string
+from .tla_syntax import Text, atom, braces, call, infix, inside, joined, negated, parenthesised, string
 
 # Standard modules in the order in which they are extended.
 _MODULES = ("Integers", "Sequences", "FiniteSets", "TLC")
@@ -73,7 +73,7 @@ class Module:
     """A module as data, in the order of its text. `invariants` and the like map Python names to operators.
 
     `abstract` is the module of what is refined, which stands beside this one; `refinement` are the instance of it and
-    what is demanded of that.
+    what is demanded of that. `symmetry` is the operator for the renamings of symmetric members, where there are any.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Module:
     liveness: Mapping[str, str]
     reachable: Mapping[str, str]
     steps_well_defined: bool
+    symmetry: str | None
 
     def files(self) -> Iterator[Module]:
         """This module and those that it needs beside it."""
@@ -135,6 +136,10 @@ def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: s
     spec = (INIT, f"[][{NEXT}]_{VARS}", *fairness_of(protocol, scope))
     next_step = next_of(protocol, scope)
     values = constants_of(protocol, constants, names, used)
+    symmetric = [item for item in protocol.constants if item.symmetric]
+    definitions = [Operator(name, body=(value,)) for name, value in values.definitions]
+    if symmetric:
+        definitions.append(_symmetry(symmetric, names, used))
     extends = tuple(module for module in _MODULES if module in used.modules)
     check_extended(protocol, extends)
     return Module(
@@ -147,7 +152,7 @@ def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: s
         ),
         library=tuple((LIBRARY[name].comment, definition(names, name)) for name in LIBRARY if name in used.operators),
         enumerations=tuple(enumerations_of(used)),
-        definitions=tuple(Operator(name, body=(value,)) for name, value in values.definitions),
+        definitions=tuple(definitions),
         assumptions=assumptions,
         type_ok=type_ok,
         helpers=helpers,
@@ -166,6 +171,7 @@ def build_module(protocol: ir.Protocol, constants: Mapping[str, Any], dropped: s
         liveness={item.name: names["property", item.name] for item in protocol.properties if item.is_liveness},
         reachable={item.name: names["never", item.name] for item in protocol.of_kind("reachable")},
         steps_well_defined=any(operator.head == STEPS_WELL_DEFINED for operator in well_defined),
+        symmetry=names["symmetry", ""] if any(len(constants[item.name]) > 1 for item in symmetric) else None,
     )
 
 
@@ -188,6 +194,14 @@ def enumerations_of(used: Used) -> list[Operator]:
         )
         for python in used.enumerations
     ]
+
+
+def _symmetry(constants: Sequence[ir.Constant], names: Names, used: Used) -> Operator:
+    """The renamings of symmetric members. TLC generates the group of what is listed."""
+    permutations = used.standard("Permutations", "TLC")
+    sets = (call(permutations, atom(names["constant", item.name])) for item in constants)
+    note = ("Nothing tells these members apart. Of use for safety only, not for liveness.",)
+    return Operator(names["symmetry", ""], note, body=(str(joined("\\cup", sets)),))
 
 
 def _assumptions(protocol: ir.Protocol, scope: Scope) -> list[Lines]:

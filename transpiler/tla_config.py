@@ -42,6 +42,7 @@ class Config:
     invariants: Sequence[str]
     properties: Sequence[str]
     constraint: str = ""
+    symmetry: str | None = None
 
 
 def constants_of(protocol: ir.Protocol, values: Mapping[str, Any], names: Names, used: Used) -> Constants:

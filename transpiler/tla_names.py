@@ -53,6 +53,8 @@ _REFINEMENT = {
     "steps": "RefinesSteps",
 }
 
+_SYMMETRY = "Symmetry"
+
 _LIVENESS_PREFIX = {
     "eventually": "Eventually",
     "infinitely_often": "InfinitelyOften",
@@ -66,8 +68,9 @@ class Names:
     """The names of one protocol and all its variants.
 
     `operators` maps (kind, Python name) to the operator: kinds are "constant", "action", "guards", "helper", "after"
-    (a helper evaluated in the state after a step), "property", "never" and "refinement" (the parts of that, of a
-    protocol that claims one). `taken` holds what no bound name may be.
+    (a helper evaluated in the state after a step), "property", "never", "refinement" (the parts of that, of a
+    protocol that claims one) and "symmetry" (the renamings, of one with symmetric constants). `taken` holds what no
+    bound name may be.
     Records that a union tells apart carry their class in the field `tag`.
     """
 
@@ -155,6 +158,9 @@ def names_of(protocol: ir.Protocol) -> Names:
         for part, wanted in _REFINEMENT.items():
             operators["refinement", part] = fresh(wanted, taken)
             taken.add(operators["refinement", part])
+    if any(constant.symmetric for constant in protocol.constants):
+        operators["symmetry", ""] = fresh(_SYMMETRY, taken)
+        taken.add(operators["symmetry", ""])
     return Names(
         operators=operators,
         variables={claim.name: claim.text for claim in claims if claim.kind == "variable"},

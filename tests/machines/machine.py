@@ -13,6 +13,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from . import members as of_members
 from .bodies import Bodies, Variable
 from .expressions import Expressions
 from .kinds import (
@@ -70,19 +71,23 @@ class Machine:
     class_name: str = "Machine"
 
 
-def machine(dice: random.Random, seed: object = None) -> Machine:
-    """A machine from a source of randomness; `seed` is what its text calls it."""
-    return _Writer(Dice(dice)).write(seed)
+def machine(dice: random.Random, seed: object = None, symmetric: bool = False) -> Machine:
+    """A machine from a source of randomness; `seed` is what its text calls it.
+
+    With `symmetric` it has one or two symmetric constants for certain, and variables that hold or relate their members.
+    """
+    return _Writer(Dice(dice), symmetric=symmetric).write(seed)
 
 
-def machine_of(seed: int) -> Machine:
+def machine_of(seed: int, symmetric: bool = False) -> Machine:
     """The machine of a seed: always the same."""
-    return machine(random.Random(seed), seed)
+    return machine(random.Random(seed), seed, symmetric)
 
 
 @dataclass
 class _Writer:
     dice: Dice
+    symmetric: bool = False
     world: World = field(default_factory=World)
     variables: list[Variable] = field(default_factory=list)
     functions: list[Callee] = field(default_factory=list)
@@ -110,6 +115,9 @@ class _Writer:
         in_two = dice.chance(15)
         if dice.chance(60):
             actions.insert(dice.between(0, len(actions)), self.stirring())
+        for item in [item for item in self.variables if item.name in of_members.NAMES]:
+            guard = self.expressions.expr(self.scope().plain(), BOOL, 2) if dice.chance(40) else ""
+            actions.insert(dice.between(0, len(actions)), of_members.touching(dice, item.name, item.kind, guard))
         properties = self.property_methods(by_name=in_two)
         keywords = dice.pick(("", "", "", "", ', fairness="weak"', ', fairness="strong"'))
         if in_two:
@@ -163,6 +171,10 @@ class _Writer:
         if enums:
             first = enums[0]
             tokens.append(MemberKind("kinds", first, tuple(f"{first.name}.{m}" for m in first.members[:2])))
+        if self.symmetric:
+            tokens[:2] = []
+            for kind in (of_members.SERVERS, of_members.PAGES) if dice.chance(35) else (of_members.SERVERS,):
+                constants.append(Atom(kind.constant, SetKind(kind), constant=True))
         for kind in dice.some(tokens, 0, 2):
             constants.append(Atom(kind.constant, SetKind(kind), constant=True))
         self.world = World(enums, (), tuple(constants), risk, overflow)
@@ -283,6 +295,14 @@ class _Writer:
 
     def choose_variables(self) -> None:
         dice, room = self.dice, MAX_STATES
+        if self.symmetric:
+            kinds = [atom.kind.element for atom in self.world.constants if isinstance(atom.kind, SetKind)]
+            constants = [kind for kind in kinds if isinstance(kind, MemberKind) and kind.symmetric]
+            for name in dice.some(of_members.NAMES, 1, 2):
+                kind = of_members.kind_of_members(dice, constants)
+                if size(kind) <= room:
+                    room //= size(kind)
+                    self.variables.append(Variable(name, kind, given=writable(kind, Scope(prefix=""))))
         for name in dice.some(VARIABLES, dice.pick((1, 2, 2, 3)), 4):
             kind = self.fitting(room)
             room //= size(kind)

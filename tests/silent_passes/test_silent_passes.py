@@ -293,9 +293,15 @@ def test_no_symmetric_reduction_is_used_with_liveness() -> None:
 
     from protocheck.toolchain.generate import render
 
-    texts = render(compile_protocol(Symmetric), None)
-    assert len(texts) > 2
-    assert not [name for name, text in texts.items() if "SYMMETRY" in text]
+    protocol = compile_protocol(Symmetric)
+    texts = render(protocol, None)
+    uses = {name: "SYMMETRY" in text for name, text in texts.items() if name.endswith(".cfg")}
+    assert uses == {"Symmetric.cfg": True, "Symmetric__Finished.cfg": False}
+    assert all(("Finished" in texts[name]) is not used for name, used in uses.items())
+    for engine in (ExplorerEngine(), TlcEngine()):
+        result = engine.check(CheckJob(instantiate(protocol), symmetry=True))
+        assert result.status == "invalid"
+        assert "symmetry is for safety only" in result.reason
 
 
 def test_both_engines_are_asked_and_agree() -> None:
