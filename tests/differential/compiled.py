@@ -49,6 +49,22 @@ def compare_compiled(
     tally.add("instances compared")
 
 
+def compare_orbits(
+    instance: Instance, tally: Tally, options: tuple[str, ...] = STRICT, threads: tuple[int, ...] = (1, 3)
+) -> None:
+    """The same where one state of each orbit is visited: of safety alone."""
+    job = CheckJob(instance, frozenset(instance.protocol.safety), symmetry=True)
+    expected, native = ExplorerEngine().check(job), engine_with(options)
+    for number in threads:
+        found = native.check(replace(job, workers=number))
+        if found.status == "inconclusive" and "cannot search" in found.reason:
+            tally.add(f"not in C: {found.reason.partition(': ')[2]}")
+            return
+        _compare(expected, found, number)
+        tally.add(f"verdict: {expected.status}")
+    tally.add("instances compared")
+
+
 def _compare(expected: EngineResult, found: EngineResult, threads: int) -> None:
     if (found.status, found.violated) != (expected.status, expected.violated):
         raise Difference(f"{threads} threads: {_text(found)}; the explorer: {_text(expected)}")

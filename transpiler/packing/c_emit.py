@@ -285,9 +285,14 @@ def _write_successor(page: CPage, block: Block, before: str | None) -> None:
         return
     # Of several words, or with values of more bits than a word: field by field.
     page.line(f"State t = {before if before is not None else '(State){0}'};")
-    for number, change in enumerate(effect.changes):
-        for text in _changed(writer, change, f"c{number}"):
-            page.line(text)
+    for text in replaced(writer, effect.changes):
+        page.line(text)
+
+
+def replaced(writer: CWriter, changes: Sequence[Change]) -> Iterator[str]:
+    """Statements that give fields of the state `t` new codes."""
+    for number, change in enumerate(changes):
+        yield from _changed(writer, change, f"c{number}")
 
 
 def _changed(writer: CWriter, change: Change, name: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import ir
 from . import c_emit, emit, low
 from .c_emit import CPage
+from .c_reduction import reduction_lines
 from .c_render import WORD, CWriter, NotInC
 from .emit import INDENT
 from .refinement import OUTSIDE, UNDEFINED, seen_effect
@@ -67,6 +68,7 @@ class _Source:
         blocks = program.blocks
         initial, expand, check = self.initial(), self.expand(blocks), self.check()
         refined = self.refined()
+        reduction = reduction_lines(program.reduction, self.writer) if program.reduction is not None else []
         tests = [self.writer.test(assembly.guarded(item)) for item in self.wanted]
         most = c_emit.longest(blocks)
         text = _template().render(
@@ -85,6 +87,7 @@ class _Source:
             many=most > MOST_SUCCESSORS,
             search=_search(),
             refined=refined,
+            reduction=reduction,
             tables=[(name, _kind(values), _listed(values)) for name, values in sorted(self.writer.used.items())],
             initial=initial,
             expand=expand,

@@ -46,11 +46,18 @@ def swap_of(frame: Frame, renaming: Renaming, builder: Builder) -> Swap:
     moves = tuple(_joined([piece for piece in pieces if isinstance(piece, Move)]))
     computed = [piece for piece in pieces if isinstance(piece, Change)]
     moved = [
-        Change(move.target, move.width, low.bits(frame.word, move.source, move.width))
+        Change(part.target, part.width, low.bits(frame.word, part.source, part.width))
         for move in moves
+        for part in _parts(move)
         if move.source != move.target
     ]
     return Swap(_word(frame.word, moves, computed), tuple(sorted((*moved, *computed), key=lambda item: item.offset)))
+
+
+def _parts(move: Move) -> Iterator[Move]:
+    """The move, in pieces of at most a machine word."""
+    for first in range(0, move.width, 64):
+        yield Move(move.source + first, min(64, move.width - first), move.target + first)
 
 
 def _joined(moves: Sequence[Move]) -> Iterator[Move]:
