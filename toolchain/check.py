@@ -21,7 +21,19 @@ from ..transpiler.mutation import drop_guard
 from ..transpiler.reference import reachable_states
 from .counterexample import place
 from .errors import UserError, nearest
-from .report import Behaviour, Mutant, MutantStatus, Report, Verdict, checkable, judged_late, kind_of, span_of
+from .orbits import of_orbits, reduced_constants
+from .report import (
+    Behaviour,
+    Mutant,
+    MutantStatus,
+    Report,
+    Verdict,
+    checkable,
+    judged_late,
+    kind_of,
+    span_of,
+    unknown_survivors,
+)
 from .results import Budget, CheckJob, Engine, EngineResult, Progress
 from .verdicts import checked, combine
 
@@ -64,12 +76,14 @@ def check_protocol(
     baseline_workers: int = 1,
     on_activity: Callable[[Activity], None] | None = None,
     cancel: threading.Event | None = None,
+    symmetry: bool = True,
 ) -> Report:
     """Check a protocol with every engine given; the first answers, the others confirm.
 
     `properties` selects by name (`type_ok` and `well_defined` are always evaluated). `workers` checks run side by
     side, each with a single worker, so that traces are shortest and repeatable; `baseline_workers` may speed up a
-    large baseline. When `cancel` is set, what is not finished becomes inconclusive, and the report says how far it
+    large baseline. With `symmetry`, states that are the same but for the names of symmetric members count as one, which
+    is refused where liveness is asked for (`UserError`). When `cancel` is set, what is not finished becomes inconclusive, and the report says how far it
     came. Raises `UserError` for an unknown property, `CompileError` for constants that do not fit,
     `ToolError` for an engine that cannot be used; on KeyboardInterrupt everything that was started is ended before it
     goes on.
@@ -77,7 +91,8 @@ def check_protocol(
     started = time.monotonic()
     requested = select_properties(protocol, properties)
     instance = instantiate(protocol, constants)
-    runner = _Runner(engines, budget, workers, on_activity, cancel or threading.Event())
+    reduced = reduced_constants(instance, requested, symmetry)
+    runner = _Runner(engines, budget, workers, on_activity, cancel or threading.Event(), symmetry=bool(reduced))
     with runner:
         baseline = runner.finish(runner.start(instance, requested, workers=baseline_workers))
         mutants: tuple[Mutant, ...] | None = None
@@ -101,7 +116,7 @@ def check_protocol(
         gated=mutate and baseline.status != "holds",
         warnings=warnings,
         problems=_problems(protocol, mutants),
-        notes=tuple(dict.fromkeys(note for result in baseline.results for note in result.notes)),
+        notes=tuple(dict.fromkeys((*of_orbits(reduced), *(note for one in baseline.results for note in one.notes)))),
         seconds=time.monotonic() - started,
     )
 
@@ -138,6 +153,7 @@ class _Runner(AbstractContextManager["_Runner"]):
         workers: int,
         on_activity: Callable[[Activity], None] | None,
         cancel: threading.Event,
+        symmetry: bool,
     ) -> None:
         if not engines:
             raise ValueError("a check needs an engine")
@@ -146,6 +162,7 @@ class _Runner(AbstractContextManager["_Runner"]):
         self.workers = max(1, workers)
         self.on_activity = on_activity
         self.cancel = cancel
+        self.symmetry = symmetry
         self.done = self.total = 0
         self._sizes: dict[str, int] = {}  # subject → how many states it has
         self._pool: ThreadPoolExecutor | None = None
@@ -172,6 +189,7 @@ class _Runner(AbstractContextManager["_Runner"]):
             properties=frozenset(requested),
             budget=self.budget,
             workers=workers,
+            symmetry=self.symmetry,
             on_progress=self._observer(instance.protocol.dropped or ""),
             cancel=self.cancel,
         )
@@ -299,7 +317,11 @@ def _count_changing(runner: _Runner, instance: Instance) -> int | None:
     from .explorer import ExplorerEngine
 
     job = CheckJob(
-        instance=instance, properties=frozenset(ir.ALWAYS_JUDGED), budget=runner.budget, cancel=runner.cancel
+        instance=instance,
+        properties=frozenset(ir.ALWAYS_JUDGED),
+        budget=runner.budget,
+        symmetry=runner.symmetry,
+        cancel=runner.cancel,
     )
     result = ExplorerEngine().check(job)
     return result.stats.changing if result.status == "holds" and result.stats else None
@@ -367,19 +389,4 @@ def _problems(protocol: ir.Protocol, mutants: tuple[Mutant, ...] | None) -> tupl
     """Why a campaign fails: survivors nobody declared, and declarations that are not true."""
     if mutants is None:
         return ()
-    problems = []
-    for guard, _ in protocol.survivors:
-        if guard not in protocol.guard_names:
-            problems.append(
-                f"a survivor is declared for {guard}, which is no guard{nearest(guard, protocol.guard_names)}"
-            )
-    for mutant in mutants:
-        if mutant.status == "survived" and mutant.declared is None:
-            missing = (
-                "a property is missing" if mutant.behaviour == "changed" else "it is redundant within these bounds"
-            )
-            problems.append(f"{mutant.guard} survives and is not declared as a survivor: {missing}")
-        if mutant.status == "killed" and mutant.declared is not None:
-            violated = mutant.verdict.violated
-            problems.append(f"{mutant.guard} is declared as a survivor but {violated} kills it")
-    return tuple(problems)
+    return (*unknown_survivors(protocol).values(), *(mutant.problem for mutant in mutants if mutant.problem))

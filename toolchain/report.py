@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ..transpiler import ir
 from ..transpiler.diagnostics import NOWHERE, Span
 from ..transpiler.instance import Instance
+from .errors import nearest
 from .results import EngineResult, Status
 
 MutantStatus = Literal["killed", "survived", "invalid", "inconclusive"]
@@ -60,6 +61,16 @@ class Mutant:
         if self.declared is not None:
             return self.status == "survived"
         return self.status == "killed"
+
+    @property
+    def problem(self) -> str:
+        """Why this mutant fails a campaign, in one sentence; empty where it is accounted for or not decided."""
+        if self.status == "survived" and self.declared is None:
+            missing = "a property is missing" if self.behaviour == "changed" else "it is redundant within these bounds"
+            return f"{self.guard} survives and is not declared as a survivor: {missing}"
+        if self.status == "killed" and self.declared is not None:
+            return f"{self.guard} is declared as a survivor but {self.verdict.violated} kills it"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,16 @@ def span_of(protocol: ir.Protocol, name: str | None) -> Span:
     return spans[0] if spans else NOWHERE
 
 
+def unknown_survivors(protocol: ir.Protocol) -> Mapping[str, str]:
+    """Declarations of survivors that name no guard: that name, and the problem in one sentence."""
+    known = protocol.guard_names
+    return {
+        guard: f"a survivor is declared for {guard}, which is no guard{nearest(guard, known)}"
+        for guard, _ in protocol.survivors
+        if guard not in known
+    }
+
+
 def property_rows(report: Report) -> tuple[PropertyRow, ...]:
     """Every property of the protocol with what the baseline says about it; none is left out silently."""
     return tuple(
@@ -187,4 +208,5 @@ __all__ = [
     "kind_of",
     "property_rows",
     "span_of",
+    "unknown_survivors",
 ]
