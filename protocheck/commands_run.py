@@ -36,6 +36,12 @@ ENGINES = ("auto", "explorer", "tlc")
     show_default=True,
     help="auto: the explorer answers, and TLC confirms where it is there.",
 )
+@click.option(
+    "--symmetry/--no-symmetry",
+    default=True,
+    help="Whether states that differ only in names of symmetric constants count as one (for safety only).",
+    show_default=True,
+)
 @click.option("--mutate", is_flag=True, help="Drop each guard in turn and see which property notices.")
 @click.option(
     "--property",
@@ -92,6 +98,7 @@ def run(
     target: str,
     settings: tuple[str, ...],
     engine: str,
+    symmetry: bool,
     mutate: bool,
     properties: tuple[str, ...],
     workers: int | None,
@@ -144,6 +151,7 @@ def run(
             baseline_workers=workers or 1,
             on_activity=display.show,
             cancel=interruptible.cancel,
+            symmetry=symmetry,
         )
     if selection.note:
         report = replace(report, notes=(selection.note, *report.notes))

@@ -35,12 +35,22 @@ def reduced_constants(instance: Instance, requested: Sequence[str], symmetry: bo
     return constants
 
 
+def of_orbits(constants: Sequence[str]) -> tuple[str, ...]:
+    """What a report says of its counts, where some constants were made use of."""
+    if not constants:
+        return ()
+    return (
+        f"orbits are counted: states that differ only in the names of {' and '.join(constants)} count as one "
+        "(--no-symmetry counts each)",
+    )
+
+
 def _refusal(protocol: ir.Protocol, constants: Sequence[str], liveness: Sequence[str], requested: Sequence[str]) -> str:
     others = [name for name in requested if name not in liveness and name not in ir.ALWAYS_JUDGED]
     selection = " ".join(f"--property {name}" for name in others or ["type_ok"])
+    verb = "is" if len(liveness) == 1 else "are"
     return (
-        f"{protocol.name} declares {' and '.join(constants)} symmetric, and {' and '.join(liveness)} "
-        f"{'is' if len(liveness) == 1 else 'are'} about liveness, which symmetry may not be used for: what goes round "
-        "but for names need not go round\n"
+        f"{protocol.name} declares {' and '.join(constants)} symmetric, and {' and '.join(liveness)} {verb} about "
+        "liveness: a behaviour that comes back to a state but for names has not come back to it\n"
         f"check everything on all states with --no-symmetry, or safety alone with {selection}"
     )

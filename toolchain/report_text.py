@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..transpiler.domains import show
 from ..transpiler.naming import snake_case
 from .counterexample import counter_example, counter_examples, place
 from .layout import BLANK, Block, Column, Line, Style, Table, Text, count, line, listing, row
 from .report import Mutant, PropertyResult, Report, Verdict, checkable, judged_late, property_rows
+from .results import Stats
 from .trace_text import trace_blocks
 
 RESULT_STYLES: dict[PropertyResult, Style] = {
@@ -51,6 +54,7 @@ def _heading(report: Report) -> list[Line]:
 
 def _engines(report: Report) -> Table:
     rows = []
+    counted = _counted(result.stats for result in report.baseline.results)
     for result in report.baseline.results:
         head = (Text(result.engine), Text(result.version))
         if result.stats is None:
@@ -60,10 +64,18 @@ def _engines(report: Report) -> Table:
         # A run that stopped at a violation or at its budget has not seen everything; its counts say so.
         finished = result.status == "holds" or judged_late(report.protocol, result.violated)
         partial = "" if finished else Text("stopped early", "dim")
+        if finished and stats.orbits and counted == "distinct":
+            partial = Text("orbits", "dim")
         seconds = f"{stats.seconds:.3f}"
         rows.append(row(*head, stats.distinct, stats.generated, stats.depth, seconds, partial))
-    numbers = [Column(name, numeric=True) for name in ("distinct", "generated", "depth", "seconds")]
+    numbers = [Column(name, numeric=True) for name in (counted, "generated", "depth", "seconds")]
     return Table((Column("engine"), Column("version"), *numbers, Column("")), tuple(rows))
+
+
+def _counted(stats: Iterable[Stats | None]) -> str:
+    """What the column of states is called: `orbits` where that is all it holds."""
+    known = [item.orbits for item in stats if item is not None]
+    return "orbits" if known and all(known) else "distinct"
 
 
 def _properties(report: Report) -> Table:
@@ -94,7 +106,7 @@ def _mutants(mutants: tuple[Mutant, ...]) -> list[Block]:
         Column("mutant"),
         Column("by"),
         Column("trace", numeric=True),
-        Column("distinct", numeric=True),
+        Column(_counted(mutant.verdict.answer.stats for mutant in mutants), numeric=True),
         Column(""),
     )
     remarks = [line("  ", Text(mutant.guard, "strong"), f" {text}") for mutant in mutants if (text := _remark(mutant))]

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ..transpiler import ir
 from .layout import count
+from .orbits import liveness_among
 from .report import Verdict, judged_late
 from .results import CheckJob, EngineResult
 
@@ -18,7 +19,7 @@ from .results import CheckJob, EngineResult
 def checked(result: EngineResult, job: CheckJob) -> EngineResult:
     """The result as it may be believed: unchanged, or `invalid` with the reason why not."""
     protocol = job.instance.protocol
-    fault = _fault(result, protocol, job.properties or frozenset())
+    fault = _fault(result, protocol, job.properties or frozenset()) or _fault_of_orbits(result, job)
     if not fault:
         return result
     return replace(result, status="invalid", violated=None, trace=None, reason=f"{result.engine} {fault}")
@@ -43,6 +44,15 @@ def _fault(result: EngineResult, protocol: ir.Protocol, requested: frozenset[str
             if result.violated not in unreached and (result.trace is None or not result.trace.steps):
                 return f"reports a violation of {result.violated} without a trace"
     return ""
+
+
+def _fault_of_orbits(result: EngineResult, job: CheckJob) -> str:
+    if result.stats is None or not result.stats.orbits:
+        return ""
+    if not job.symmetry:
+        return "counts orbits, where states were asked for"
+    liveness = [name for name in result.evaluated if name in liveness_among(job.instance.protocol, None)]
+    return f"judges liveness on orbits, which is unsound: {', '.join(liveness)}" if liveness else ""
 
 
 def combine(results: Sequence[EngineResult], protocol: ir.Protocol, *, same_depth: bool = True) -> Verdict:
@@ -99,6 +109,9 @@ def _different_counts(answer: EngineResult, other: EngineResult, same_depth: boo
     if answer.stats is None or other.stats is None:
         return ""
     keys = ("distinct", "generated", "depth") if same_depth else ("distinct", "generated")
+    if answer.stats.orbits is not other.stats.orbits:
+        # One counts orbits and one states; what they have in common is how deep they lie.
+        keys = ("depth",) if same_depth else ()
     differing = [
         f"{key} {getattr(answer.stats, key)} and {getattr(other.stats, key)}"
         for key in keys
