@@ -82,9 +82,9 @@ def check_protocol(
 
     `properties` selects by name (`type_ok` and `well_defined` are always evaluated). `workers` checks run side by
     side, each with a single worker, so that traces are shortest and repeatable; `baseline_workers` may speed up a
-    large baseline. With `symmetry`, states that are the same but for the names of symmetric members count as one, which
-    is refused where liveness is asked for (`UserError`). When `cancel` is set, what is not finished becomes inconclusive, and the report says how far it
-    came. Raises `UserError` for an unknown property, `CompileError` for constants that do not fit,
+    large baseline. With `symmetry`, states that are the same but for the names of symmetric members count as one.
+    When `cancel` is set, what is not finished becomes inconclusive, and the report says how far it came. Raises
+    `UserError` for an unknown property, and for liveness with symmetry, `CompileError` for constants that do not fit,
     `ToolError` for an engine that cannot be used; on KeyboardInterrupt everything that was started is ended before it
     goes on.
     """
