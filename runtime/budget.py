@@ -56,7 +56,7 @@ LEAST = 0.1
 """Plain rounds that a rejected draft is taken to cost at least: a probe is never free, or there would be no end of
 them."""
 
-KEEP = 1 - 1 / 24
+KEEP = 1 - 1 / 32
 """What a round with drafts counts for, with each one that follows."""
 
 GROWTH, DOUBT = 1.5, 2.0
