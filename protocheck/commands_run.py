@@ -76,6 +76,20 @@ ENGINES = ("auto", "explorer", "tlc")
 )
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Of that server.  [default: a free one]")
 @click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="With --engine tlc: save progress in FOLDER, and go on from what is saved there.",
+)
+@click.option(
+    "--checkpoint-minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="N",
+    help="How often to save it; TLC looks at the clock once a minute.",
+)
+@click.option(
     "--trace",
     "trace_file",
     type=click.Path(path_type=Path),
@@ -107,6 +121,8 @@ def run(
     distributed: bool,
     host: str | None,
     port: int | None,
+    checkpoint: Path | None,
+    checkpoint_minutes: float,
     trace_file: Path | None,
     show_traces: bool,
     progress_mode: Mode,
@@ -120,7 +136,7 @@ def run(
     """
     from dataclasses import replace
 
-    from .distribution import Place, demand_fitting, select_distributed
+    from .distribution import Place, demand_fitting, select_distributed, select_saving
     from .interrupts import Interruptible
     from .progress import ProgressDisplay
     from .toolchain.check import check_protocol, select_properties
@@ -134,9 +150,14 @@ def run(
     constants = read_settings(protocol, settings)
     # Names are checked before an engine is looked for: a typing mistake is answered at once.
     requested = select_properties(protocol, properties or None)
-    demand_fitting(engine, mutate, workers, distributed, host, port)
-    if distributed:
-        selection = select_distributed(protocol, requested, Place(workers, host, port))
+    place = Place(workers, host, port) if distributed else None
+    demand_fitting(
+        engine, mutate, place, loose={"--host": host, "--port": port, "--workers": workers}, checkpoint=checkpoint
+    )
+    if place is not None:
+        selection = select_distributed(protocol, requested, place)
+    elif checkpoint is not None:
+        selection = select_saving(checkpoint, checkpoint_minutes)
     else:
         selection = select_engines(engine)
     with Interruptible() as interruptible, ProgressDisplay(mode=progress_mode) as display:

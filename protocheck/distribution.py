@@ -1,9 +1,10 @@
-"""`protocheck run --distributed`: which engine that is, and what does not go with it."""
+"""The ways to run TLC on what is too large for a quick check: over several hosts, or over several days."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,32 +19,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How many workers are started here (None: one a core), and where others find them (None: nobody does)."""
+    """Of a distributed run: workers started here (None: one a core), and where others find it (None: nobody does)."""
 
     workers: int | None
-    host: str | None
-    port: int | None
+    host: str | None = None
+    port: int | None = None
 
 
 def demand_fitting(
-    engine: str, mutate: bool, workers: int | None, distributed: bool, host: str | None, port: int | None
+    engine: str, mutate: bool, place: Place | None, loose: Mapping[str, object], checkpoint: Path | None
 ) -> None:
-    """Raise `UserError` where options do not go together."""
-    if not distributed:
-        for name, value in (("--host", host), ("--port", port)):
-            if value is not None:
+    """Raise `UserError` where options do not go together; `loose` are those that only `--distributed` understands."""
+    for option, given in (("--distributed", place is not None), ("--checkpoint", checkpoint is not None)):
+        if given and engine != "tlc":
+            raise UserError(f"{option} is for TLC alone; add --engine tlc")
+        if given and mutate:
+            raise UserError(
+                f"{option} is for bounds that take long, and drops no guard\n"
+                f"use --mutate at smaller bounds, without {option}"
+            )
+    if place is not None and checkpoint is not None:
+        raise UserError("TLC saves no progress when it runs distributed; use either --distributed or --checkpoint")
+    if place is None:
+        for name in ("--host", "--port"):
+            if loose[name] is not None:
                 raise UserError(f"{name} says where the server of --distributed is found; add --distributed")
-        if workers == 0:
+        if loose["--workers"] == 0:
             raise UserError("--workers 0 leaves nobody to work; it goes with --distributed --host only")
-        return
-    if engine != "tlc":
-        raise UserError("--distributed is a mode of TLC's; add --engine tlc")
-    if mutate:
-        raise UserError(
-            "--distributed drops no guard: that is for bounds that one host can bear\n"
-            "use --mutate at smaller bounds, without --distributed"
-        )
-    if workers == 0 and host is None:
+    elif place.workers == 0 and place.host is None:
         raise UserError("--workers 0 leaves nobody to work; with --host others may come")
 
 
@@ -61,6 +64,18 @@ def select_distributed(protocol: ir.Protocol, requested: Sequence[str], place: P
     workers = cores() if place.workers is None else place.workers
     crew = Crew(workers, place.host or LOOPBACK, place.port)
     return Selection((DistributedTlcEngine(crew, ready=_invite),))
+
+
+def select_saving(folder: Path, minutes: float) -> Selection:
+    """The engine for `--checkpoint`, alone.
+
+    Raises `ToolError` where the folder cannot be used, or TLC cannot.
+    """
+    from .toolchain.engines import Selection
+    from .toolchain.tlc.checkpoint import CheckpointFolder
+    from .toolchain.tlc_engine import TlcEngine
+
+    return Selection((TlcEngine(checkpoint=CheckpointFolder(folder, minutes)),))
 
 
 def _invite(line: str) -> None:

@@ -67,6 +67,7 @@ def _stats_json(stats: Stats) -> dict[str, Json]:
         "depth": stats.depth,
         "seconds": round(stats.seconds, 6),
         "wall_seconds": round(stats.wall_seconds, 6),
+        **({"generated_at_least": True} if stats.at_least else {}),
         **({"states_are": "orbits"} if stats.orbits else {}),
     }
 

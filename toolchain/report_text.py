@@ -67,7 +67,8 @@ def _engines(report: Report) -> Table:
         if finished and stats.orbits and counted == "distinct":
             partial = Text("orbits", "dim")
         seconds = f"{stats.seconds:.3f}"
-        rows.append(row(*head, stats.distinct, stats.generated, stats.depth, seconds, partial))
+        generated = f"≥ {stats.generated:,}" if stats.at_least else stats.generated
+        rows.append(row(*head, stats.distinct, generated, stats.depth, seconds, partial))
     numbers = [Column(name, numeric=True) for name in (counted, "generated", "depth", "seconds")]
     return Table((Column("engine"), Column("version"), *numbers, Column("")), tuple(rows))
 

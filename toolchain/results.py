@@ -18,8 +18,9 @@ class Stats:
     """Of a safety run: distinct states, generated (initial states and steps), depth counted in states from 1.
 
     `seconds` is the search, `wall_seconds` includes start-up. `changing` counts labelled steps that change something,
-    None where the engine does not tell. With `orbits` what is counted are orbits under renamings of symmetric members:
-    one state of each, and the steps from that.
+    None where the engine does not tell. `at_least` says that `generated` is a lower bound: of a run that went on from a
+    checkpoint, say, nobody counted the steps before it. With `orbits` what is counted are orbits under renamings of
+    symmetric members: one state of each, and the steps from that.
     """
 
     distinct: int
@@ -29,6 +30,7 @@ class Stats:
     wall_seconds: float
     changing: int | None = None
     orbits: bool = False
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from ..transpiler import ir
@@ -41,8 +42,10 @@ from .orbits import liveness_among, unsound
 from .replay import ReplayError, replay, shows, violates
 from .results import CheckJob, EngineResult, Progress, Stats, Status
 from .tlc import Toolchain, codes, find_toolchain
+from .tlc.checkpoint import CheckpointFolder
 from .tlc.driver import TlcJob, TlcRun, run_tlc
 from .tlc.stats import TlcProgress
+from .tlc_checkpoint import SavedRuns
 from .tlc_decode import DecodeError, Decoder
 from .tlc_effort import is_short_run
 from .traces import State, Trace, TraceStep
@@ -81,15 +84,25 @@ class TlcEngine:
 
     With `canonical` the violation reported is the same that the other engines report, at the cost of a second run where
     TLC may have met another one first; without it TLC's own first one is. `coverage` counts the steps of each action.
+    The runs of the first check save their progress in the folder of `checkpoint`, and go on from what is there; their
+    steps are not counted by action.
     """
 
     name = "tlc"
 
-    def __init__(self, toolchain: Toolchain | None = None, *, canonical: bool = True, coverage: bool = True) -> None:
+    def __init__(
+        self,
+        toolchain: Toolchain | None = None,
+        *,
+        canonical: bool = True,
+        coverage: bool = True,
+        checkpoint: CheckpointFolder | None = None,
+    ) -> None:
         self.toolchain = toolchain or find_toolchain(archive="use")
         self._own_toolchain = toolchain is None
         self.canonical = canonical
         self.coverage = coverage
+        self.checkpoint = checkpoint
         self._lock = threading.Lock()
         self._checks = 0
         self._baselines: dict[str, ir.Protocol] = {}
@@ -104,7 +117,15 @@ class TlcEngine:
         Raises `ToolError` where Java or TLC cannot be used, `CompileError` where a name cannot stand in TLA+ beside the
         modules that the protocol needs there, which is for the user to mend.
         """
-        return self.begin(job, self.prepared(job)).run()
+        toolchain = self.prepared(job)
+        if self.checkpoint is None or self._checks > 1:
+            return self.begin(job, toolchain).run()
+        saved = SavedRuns(self.checkpoint, job.instance, toolchain)
+        with saved.locked():
+            check = self.begin(job, toolchain)
+            check.saved = saved
+            result = check.run()
+            return replace(result, notes=saved.end(result.status in ("holds", "violated")))
 
     def begin(self, job: CheckJob, toolchain: Toolchain) -> Check:
         """The check of one instance, before its first run."""
@@ -153,6 +174,7 @@ class Check:
         self.evaluated: list[str] = []
         self.stats: Stats | None = None
         self.coverage: Mapping[str, int] = {}
+        self.saved: SavedRuns | None = None
 
     def run(self) -> EngineResult:
         try:
@@ -215,7 +237,14 @@ class Check:
     def safety(self) -> Found | None:
         """The run that checks everything but liveness; the violation to report, or None where it finished without."""
         config, deadlock, order = self.safety_run()
-        run = self.tlc(config, deadlock=deadlock, workers=self.job.workers, coverage=self.engine.coverage, counts=True)
+        run = self.tlc(
+            config,
+            deadlock=deadlock,
+            workers=self.job.workers,
+            coverage=self.engine.coverage,
+            counts=True,
+            saved_as="safety",
+        )
         if run.outcome.is_violation and self.job.workers > 1:
             # Only one worker finds a shortest trace, and always the same.
             run = self.tlc(config, deadlock=deadlock, coverage=self.engine.coverage, counts=True)
@@ -339,7 +368,7 @@ class Check:
         """Each liveness property in a run of its own."""
         for name in self.module.liveness:
             if self.selected(name):
-                run = self.tlc(liveness_config(self.module, name), deadlock=False, phase=name)
+                run = self.tlc(liveness_config(self.module, name), deadlock=False, phase=name, saved_as=name)
                 if run.outcome.kind == "liveness":
                     self.evaluated.append(name)
                     return self.counterexample(run, name)
@@ -377,8 +406,12 @@ class Check:
         counts: bool = False,
         depth: int | None = None,
         phase: str = "",
+        saved_as: str = "",
     ) -> TlcRun:
-        """Run TLC on this instance; with `counts` what it counted is kept as the result's."""
+        """Run TLC on this instance; with `counts` what it counted is kept as the result's.
+
+        Where the check saves its progress, a run with a name for that does.
+        """
         name, files = self.module.name, module_files(self.module)
         if depth is not None:
             name, text, constraint = bounded_module(self.module, depth)
@@ -387,23 +420,26 @@ class Check:
         files[f"{name}.cfg"] = config_text(config)
         demand_listed(config, files[f"{name}.cfg"])
         stop = Stop(self.job.cancel)
-        run = run_tlc(
-            TlcJob(
-                files,
-                name,
-                f"{name}.cfg",
-                workers=workers,
-                check_deadlock=deadlock,
-                coverage=coverage,
-                short_run=self.short_run,
-                timeout=self.remaining(),
-            ),
-            self.toolchain,
-            progress=lambda shown: self.progress(shown, stop, phase),
-            cancel=stop,
+        job = TlcJob(
+            files,
+            name,
+            f"{name}.cfg",
+            workers=workers,
+            check_deadlock=deadlock,
+            coverage=coverage,
+            short_run=self.short_run,
+            timeout=self.remaining(),
         )
+
+        def execute(job: TlcJob, saved: Callable[[], None] | None = None) -> TlcRun:
+            told = partial(self.progress, stop=stop, phase=phase)
+            return run_tlc(job, self.toolchain, progress=told, saved=saved, cancel=stop)
+
+        run = execute(job) if self.saved is None or not saved_as else self.saved.run(saved_as, job, execute)
         if counts:
             self.count(run)
+            if self.stats is not None and self.saved is not None and self.saved.resumed(saved_as):
+                self.stats = replace(self.stats, at_least=True)
         if stop.reason:
             raise Doubt("inconclusive", stop.reason)
         self.demand_within_limit(run)
@@ -426,6 +462,8 @@ class Check:
 
     def progress(self, shown: TlcProgress, stop: Stop, phase: str = "") -> None:
         """Pass on a sign of life; end the run where it has found more states than allowed."""
+        if self.saved is not None:
+            self.saved.noticed(shown)
         limit = self.job.budget.max_states
         if limit is not None and shown.distinct is not None and shown.distinct > limit and shown.queue != 0:
             stop.end(f"more than {limit:,} states")

@@ -108,7 +108,8 @@ def disagreement(answer: EngineResult, other: EngineResult, protocol: ir.Protoco
 def _different_counts(answer: EngineResult, other: EngineResult, same_depth: bool) -> str:
     if answer.stats is None or other.stats is None:
         return ""
-    keys = ("distinct", "generated", "depth") if same_depth else ("distinct", "generated")
+    bounded = answer.stats.at_least or other.stats.at_least
+    keys = ("distinct", *(() if bounded else ("generated",)), *(("depth",) if same_depth else ()))
     if answer.stats.orbits is not other.stats.orbits:
         # One counts orbits and one states; what they have in common is how deep they lie.
         keys = ("depth",) if same_depth else ()

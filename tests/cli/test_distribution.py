@@ -4,45 +4,46 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from protocheck.distribution import demand_fitting
+from protocheck.distribution import Place, demand_fitting
 from protocheck.toolchain.errors import UserError
 
 from .test_process import COMMAND
 
-FITTING: dict[str, Any] = {
-    "engine": "tlc",
-    "mutate": False,
-    "workers": None,
-    "distributed": True,
-    "host": None,
-    "port": None,
-}
+LOOSE: dict[str, object] = {"--host": None, "--port": None, "--workers": None}
+HERE = Place(None)
+FOLDER = Path("checkpoint")
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("engine", "mutate", "place", "loose", "checkpoint", "reason"),
     [
-        ({"engine": "auto"}, "add --engine tlc"),
-        ({"mutate": True}, "use --mutate at smaller bounds"),
-        ({"workers": 0}, "with --host others may come"),
-        ({"distributed": False, "host": "node1"}, "--host says where .* add --distributed"),
-        ({"distributed": False, "port": 4711}, "--port says where .* add --distributed"),
-        ({"distributed": False, "workers": 0}, "leaves nobody to work"),
+        ("auto", False, HERE, {}, None, "--distributed is for TLC alone; add --engine tlc"),
+        ("explorer", False, None, {}, FOLDER, "--checkpoint is for TLC alone; add --engine tlc"),
+        ("tlc", True, HERE, {}, None, "use --mutate at smaller bounds, without --distributed"),
+        ("tlc", True, None, {}, FOLDER, "use --mutate at smaller bounds, without --checkpoint"),
+        ("tlc", False, HERE, {}, FOLDER, "use either --distributed or --checkpoint"),
+        ("tlc", False, Place(0), {}, None, "with --host others may come"),
+        ("tlc", False, None, {"--host": "node1"}, None, "--host says where .* add --distributed"),
+        ("tlc", False, None, {"--port": 4711}, None, "--port says where .* add --distributed"),
+        ("tlc", False, None, {"--workers": 0}, None, "leaves nobody to work"),
     ],
 )
-def test_what_does_not_go_together(changes: dict[str, Any], reason: str) -> None:
+def test_what_does_not_go_together(
+    engine: str, mutate: bool, place: Place | None, loose: dict[str, object], checkpoint: Path | None, reason: str
+) -> None:
     with pytest.raises(UserError, match=reason):
-        demand_fitting(**{**FITTING, **changes})
+        demand_fitting(engine, mutate, place, {**LOOSE, **loose}, checkpoint)
 
 
 def test_what_does() -> None:
-    demand_fitting(**FITTING)
-    demand_fitting(**{**FITTING, "workers": 0, "host": "node1", "port": 4711})
-    demand_fitting(**{**FITTING, "distributed": False, "workers": 3, "mutate": True, "engine": "auto"})
+    demand_fitting("tlc", False, HERE, LOOSE, None)
+    demand_fitting("tlc", False, Place(0, "node1", 4711), LOOSE, None)
+    demand_fitting("tlc", False, None, LOOSE, FOLDER)
+    demand_fitting("auto", True, None, {**LOOSE, "--workers": 3}, None)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -105,6 +105,8 @@ def tlc_command(
         str(workspace.meta if saving is None else saving.directory),
         # By itself TLC saves its progress every half hour, which is of no use to a run whose files are removed.
         *(["-checkpoint", "0"] if saving is None else []),
+        # By itself TLC chooses its fingerprint function at random, and a checkpoint does not say which it was.
+        *(["-fp", "0"] if saving is not None else []),
         *(["-recover", str(saving.recover)] if saving is not None and saving.recover is not None else []),
         *([] if check_deadlock else ["-deadlock"]),  # the option switches the check off
         *(["-coverage", "1"] if coverage else []),

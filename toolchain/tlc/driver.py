@@ -85,6 +85,7 @@ class TlcRun:
         workspace: the working directory if it was kept: module, .cfg, stdout.txt, stderr.txt, command.txt.
         command: the arguments that were run.
         stderr: what Java had to say.
+        output: what TLC printed, of a run that saves its progress: it may have to be read again.
         graph: the state graph, if the job asked for it and no error was found.
     """
 
@@ -97,6 +98,7 @@ class TlcRun:
     command: tuple[str, ...]
     stderr: str
     graph: StateGraph | None = None
+    output: str = ""
 
 
 def find_toolchain(
@@ -129,6 +131,7 @@ def run_tlc(
     toolchain: Toolchain | None = None,
     *,
     progress: Callable[[TlcProgress], None] | None = None,
+    saved: Callable[[], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> TlcRun:
     """Run TLC once. What it finds is in the result; only what keeps it from working is raised.
@@ -140,6 +143,7 @@ def run_tlc(
         job: what to run.
         toolchain: what to run it with; looked for by default.
         progress: called in this thread with each sign of life: after some three seconds, once a minute, and at the end.
+        saved: called in this thread whenever TLC says that a checkpoint is complete.
         cancel: ends the run when set.
 
     Raises:
@@ -150,7 +154,7 @@ def run_tlc(
     toolchain = toolchain or find_toolchain()
     with TlcWorkspace(job.files) as workspace:
         command = _command(job, toolchain, workspace)
-        listener = _Listener(progress)
+        listener = _Listener(progress, saved)
         finished = run_process(
             command,
             directory=workspace.path,
@@ -170,6 +174,7 @@ def run_tlc(
                 listener.transcript(), _exit_status(finished), stderr=stderr, ended=_why_ended(finished, job)
             )
             graph = _graph(job, outcome, workspace)
+            output = "" if job.saving is None else workspace.stdout.read_text(encoding="utf-8", errors="replace")
         except OutputError as error:
             if job.keep == "never":
                 raise
@@ -192,6 +197,7 @@ def run_tlc(
         command=tuple(command),
         stderr=stderr,
         graph=graph,
+        output=output,
     )
 
 
@@ -249,9 +255,10 @@ def _graph(job: TlcJob, outcome: TlcOutcome, workspace: TlcWorkspace) -> StateGr
 class _Listener:
     """Takes TLC's lines as they come: collects messages, notes the time of the ones that matter, reports progress."""
 
-    def __init__(self, progress: Callable[[TlcProgress], None] | None) -> None:
+    def __init__(self, progress: Callable[[TlcProgress], None] | None, saved: Callable[[], None] | None = None) -> None:
         self._reader = MessageReader()
         self._progress = progress
+        self._saved = saved
         self._began: float | None = None
         self._ended: float | None = None
         self._error = False
@@ -280,13 +287,15 @@ class _Listener:
     def _note(self, message: Message) -> None:
         now = time.monotonic()
         self._error = self._error or any(each.severity == ERROR for each in message.flattened())
-        if message.code == codes.COMPUTING_INITIAL:
+        if message.code in (codes.COMPUTING_INITIAL, codes.RECOVERING):
             self._began = now
         elif message.code in codes.PROGRESS:
             self._ended = now  # the last is followed by the totals at once; a run that is cut off has nothing later
             shown = read_progress(message)
             if self._progress is not None and shown is not None:
                 self._progress(shown)
+        elif message.code == codes.CHECKPOINT_COMPLETE and self._saved is not None:
+            self._saved()
         elif message.code == codes.FINISHED:
             self._ended = now
             self._finished = True
