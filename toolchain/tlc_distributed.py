@@ -23,13 +23,15 @@ from ..transpiler.interpreter import Taken, steps
 from ..transpiler.tla_config import Config
 from .errors import UserError
 from .generate import config_text, module_files
+from .layout import count
 from .replay import violates
-from .results import CheckJob
+from .results import CheckJob, EngineResult
 from .tlc import Toolchain
 from .tlc.distributed import Crew, DistributedRun, run_distributed
 from .tlc.driver import TlcJob
 from .tlc_decode import DecodeError
-from .tlc_engine import Check, Doubt, Found, Stop, TlcEngine, demand_listed
+from .tlc_engine import Check, Found, TlcEngine
+from .tlc_runs import Doubt, Stop, demand_listed
 from .tlc_steps import stepwise_module
 from .traces import State, Trace, TraceStep
 
@@ -69,6 +71,10 @@ class DistributedCheck(Check):
     """One check: a distributed run, and what one TLC alone has to add to it."""
 
     engine: DistributedTlcEngine
+    notes: tuple[str, ...] = ()
+
+    def run(self) -> EngineResult:
+        return replace(super().run(), notes=self.notes)
 
     def safety(self) -> Found | None:
         config, deadlock, order = self.safety_run()
@@ -76,7 +82,6 @@ class DistributedCheck(Check):
         outcome = distributed.run.outcome
         match outcome.kind:
             case "no_error":
-                self.count_distributed(distributed)
                 self.evaluated += order
                 return None
             case "stopped":
@@ -108,6 +113,7 @@ class DistributedCheck(Check):
             cancel=stop,
         )
         self.count_distributed(found)
+        self.notes = (_of_workers(found),)
         if stop.reason:
             raise Doubt("inconclusive", stop.reason)
         self.demand_within_limit(found.run)
@@ -143,13 +149,18 @@ class DistributedCheck(Check):
     def count_distributed(self, found: DistributedRun) -> None:
         """Keep what was counted.
 
-        The server counts a step that a worker's cache kept from it with some delay; where all workers are ours, they
-        say themselves how many there were.
+        What the server calls generated is the distinct states and the steps that workers told it of, and of some it is
+        never told. Where all workers are ours they say themselves how many there were.
         """
         self.count(found.run)
         counted = found.run.outcome.stats
-        if self.stats is not None and found.computed is not None and counted.initial is not None:
+        if self.stats is None or counted.initial is None:
+            return
+        if found.computed is not None:
             self.stats = replace(self.stats, generated=counted.initial + found.computed)
+        else:
+            told = max(0, self.stats.generated - self.stats.distinct)
+            self.stats = replace(self.stats, generated=counted.initial + told, at_least=True)
 
     # ----------------------------------------------------------------------------------------------- a violation
 
@@ -159,6 +170,7 @@ class DistributedCheck(Check):
         wrong = wrong_at(self.instance, states, order)
         where = f"at {_text(states[-1])}" if states else "in an initial state"
         said = f"{wrong} is violated {where}" if wrong else f"something is wrong {where}"
+        self.notes = (*self.notes, f"{said}, they found; TLC alone then found how it is reached")
         try:
             alone = super().safety()
         except Doubt as doubt:
@@ -195,6 +207,13 @@ def wrong_at(instance: Instance, states: Sequence[State], order: Iterable[str]) 
         if name in of_steps and any(violates(instance, trace, name) for trace in beyond):
             return name
     return None
+
+
+def _of_workers(found: DistributedRun) -> str:
+    took_part = f"{count(found.joined, 'worker')} took part"
+    if not found.lost:
+        return took_part
+    return f"{took_part}, of which {found.lost} went before the end; the states that they had were given to others"
 
 
 def _text(state: State) -> str:

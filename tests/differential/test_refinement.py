@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from protocheck import CompileError, Protocol
-from protocheck.toolchain import tlc_engine
+from protocheck.toolchain import tlc_runs
 from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.generate import render
@@ -147,8 +147,8 @@ def test_each_folder_of_modules_is_complete() -> None:
 def test_a_part_that_vanished_from_the_configuration(
     monkeypatch: pytest.MonkeyPatch, toolchain: Toolchain, lost: str
 ) -> None:
-    written = tlc_engine.config_text
-    monkeypatch.setattr(tlc_engine, "config_text", lambda config: written(config).replace(lost, ""))
+    written = tlc_runs.config_text
+    monkeypatch.setattr(tlc_runs, "config_text", lambda config: written(config).replace(lost, ""))
     result = TlcEngine(toolchain).check(CheckJob(instantiate(compile_protocol(refining.CountsByTwo))))
     assert result.status == "invalid"
     assert lost.strip() in result.reason

@@ -27,7 +27,7 @@ from protocheck import (
 )
 from protocheck.protocols.rollback import Rollback
 from protocheck.toolchain import check as campaign
-from protocheck.toolchain import tlc_engine
+from protocheck.toolchain import tlc_runs
 from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.engines import select_engines
 from protocheck.toolchain.explorer import ExplorerEngine
@@ -157,20 +157,20 @@ def test_what_holds_was_evaluated_by_name(engine: Engine) -> None:
 
 @pytest.mark.parametrize("lost", ["INVARIANT NoGhostReads\n", "PROPERTY GrowsByOne\n", "INVARIANT TypeOK\n"])
 def test_a_line_that_vanished_from_the_configuration(monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
-    written = tlc_engine.config_text
-    monkeypatch.setattr(tlc_engine, "config_text", lambda config: written(config).replace(lost, ""))
+    written = tlc_runs.config_text
+    monkeypatch.setattr(tlc_runs, "config_text", lambda config: written(config).replace(lost, ""))
     report = check(Rollback, TlcEngine())
     assert report.baseline.status == "invalid"
     assert report.exit_code == 3
 
 
 def test_a_module_that_does_not_parse_is_neither_pass_nor_kill(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = tlc_engine.module_files
+    written = tlc_runs.module_files
 
     def broken(module: Module) -> dict[str, str]:
         return {name: text.replace("Init ==", "Init = =") for name, text in written(module).items()}
 
-    monkeypatch.setattr(tlc_engine, "module_files", broken)
+    monkeypatch.setattr(tlc_runs, "module_files", broken)
     report = check(Rollback, TlcEngine())
     assert report.baseline.status == "invalid"
     assert report.exit_code == 3
@@ -178,15 +178,15 @@ def test_a_module_that_does_not_parse_is_neither_pass_nor_kill(monkeypatch: pyte
 
 def test_a_mutant_whose_run_fails_is_invalid_not_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another failure than the violation of a named property, here an evaluation error, kills nothing."""
-    run = tlc_engine.run_tlc
+    run = tlc_runs.run_tlc
 
-    def failing(job: tlc_engine.TlcJob, *rest: object, **options: object) -> TlcRun:
+    def failing(job: tlc_runs.TlcJob, *rest: object, **options: object) -> TlcRun:
         done = run(job, *rest, **options)  # type: ignore[arg-type]
         if "__rollback__shrinks" not in job.module:
             return done
         return replace(done, outcome=replace(done.outcome, kind="evaluation_error", violated=None))
 
-    monkeypatch.setattr(tlc_engine, "run_tlc", failing)
+    monkeypatch.setattr(tlc_runs, "run_tlc", failing)
     report = check(Rollback, TlcEngine(), mutate=True)
     statuses = {mutant.guard: mutant.status for mutant in report.mutants or ()}
     assert statuses["rollback.shrinks"] == "invalid"
@@ -263,13 +263,13 @@ def test_dropping_a_guard_changes_the_protocol() -> None:
 
 def test_a_trace_of_several_workers_is_not_taken_for_the_shortest(monkeypatch: pytest.MonkeyPatch) -> None:
     workers: list[int] = []
-    run = tlc_engine.run_tlc
+    run = tlc_runs.run_tlc
 
-    def recording(job: tlc_engine.TlcJob, *rest: object, **options: object) -> TlcRun:
+    def recording(job: tlc_runs.TlcJob, *rest: object, **options: object) -> TlcRun:
         workers.append(job.workers)
         return run(job, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(tlc_engine, "run_tlc", recording)
+    monkeypatch.setattr(tlc_runs, "run_tlc", recording)
     variant = drop_guard(compile_protocol(Rollback), "rollback.no_reader_above")
     result = TlcEngine().check(CheckJob(instantiate(variant), workers=2))
     assert workers[0] == 2

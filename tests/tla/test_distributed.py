@@ -25,7 +25,8 @@ from protocheck.transpiler.reference import reference_check
 
 from ..build import action, add, ge, if_, ints, lt, prop, protocol, var, variable
 from ..differential import refining
-from ..handmade import MACHINES, rollback, two_phase_commit
+from ..differential.shipped import example
+from ..handmade import MACHINES, rollback
 from ..machines.loading import loaded
 from ..machines.machine import machine_of
 
@@ -53,18 +54,20 @@ def engine(toolchain: Toolchain) -> DistributedTlcEngine:
 # Whole checks ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("machine", [rollback(5), two_phase_commit(3)], ids=lambda machine: machine.name)
-def test_what_holds_has_the_same_counts_everywhere(engine: DistributedTlcEngine, machine: ir.Protocol) -> None:
-    instance = instantiate(machine)
-    job = CheckJob(instance, safety_of(instance))
+@pytest.mark.parametrize("symmetry", [False, True], ids=["states", "orbits"])
+def test_what_holds_has_the_same_counts_everywhere(engine: DistributedTlcEngine, symmetry: bool) -> None:
+    instance = instantiate(compile_protocol(example("two_phase_commit").TwoPhaseCommit))
+    job = CheckJob(instance, safety_of(instance), symmetry=symmetry)
     found = engine.check(job)
     assert (found.status, set(found.evaluated)) == ("holds", set(safety_of(instance))), found.reason
-    others = [ExplorerEngine().check(job), TlcEngine(engine.toolchain).check(job)]
     assert found.stats is not None
-    for other in others:
+    for other in (ExplorerEngine().check(job), TlcEngine(engine.toolchain).check(job)):
         assert other.stats is not None
         assert (found.stats.distinct, found.stats.generated) == (other.stats.distinct, other.stats.generated)
         assert found.stats.depth <= other.stats.depth
+        assert found.stats.orbits is other.stats.orbits is symmetry
+    assert not found.stats.at_least
+    assert found.notes in (("1 worker took part",), ("2 workers took part",))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,7 @@ def test_a_violation_is_named_and_shown(
     assert (found.status, found.violated) == ("violated", violated), found.reason
     assert found.trace is not None
     assert len(found.trace.steps) == (states or len(reference_check(instance).trace))
+    assert found.notes[-1].startswith(f"{violated} is violated at [")
     assert list(runs.iterdir()) == []
 
 

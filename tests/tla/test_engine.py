@@ -184,7 +184,7 @@ def test_what_tlc_checks_is_what_generate_writes(engine: TlcEngine, monkeypatch:
         ran.update(job.files)
         return run_tlc(job, *rest, **more)
 
-    monkeypatch.setattr("protocheck.toolchain.tlc_engine.run_tlc", noted)
+    monkeypatch.setattr("protocheck.toolchain.tlc_runs.run_tlc", noted)
     protocol = MACHINES["guarded_definedness"]()
     fresh = TlcEngine(engine.toolchain)
     fresh.check(CheckJob(instantiate(protocol)))
