@@ -110,7 +110,10 @@ class _Steps:
     def __call__(self) -> None:
         if self.rounds % _ROUNDS == 0:
             self.cache = TreeCache(max_rows=4096, max_nodes=NODES + 1, window=4096)
-            self.cache.fill(COMMITTED)
+            self.cache.prefill(COMMITTED)
+            self.cache.start_read("verifier", COMMITTED)
+            self.cache.finish_read("verifier")
+            self.cache.filled()
             self.hand_off = HandOff()
         self.rounds += 1
         cache, hand_off = self.cache, self.hand_off

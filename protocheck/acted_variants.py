@@ -10,7 +10,7 @@ from .toolchain.errors import UserError, nearest
 if TYPE_CHECKING:
     from .runtime.effects import Effect
     from .toolchain.layout import Block
-    from .toolchain.traces import Trace
+    from .toolchain.traces import DescribedTrace, Trace
     from .transpiler import ir
     from .transpiler.instance import Instance
 
@@ -18,20 +18,27 @@ PROTOCOLS = ("tree_cache", "hand_off", "walk")
 
 
 def show_dropped(model: Any, guard: str, prompt: Sequence[int], width: int) -> list[Block]:
-    """What the counter-example needs, what the guarded decoder says to it, and what comes of it without the guard.
+    """What a counter-example needs, what the guarded decoder says to it, and what comes of it without the guard.
+
+    It is the one of which the worst comes, of those that violate one property each; of equals the shortest.
 
     model: of transformers, fp32. guard: as in `tree_cache.commit.no_reader_above`. prompt: tokens, a dozen or so.
 
     Raises UserError for a guard that there is not, that may be dropped without anything being violated, or whose
     counter-example needs another model.
     """
+    from .runtime.effects import worst
     from .toolchain.layout import BLANK, Text, line
     from .toolchain.trace_text import trace_blocks
 
     protocol, rest = _guard(guard)
-    instance, trace, example = _counter_example(protocol, rest)
-    guarded = _acted(model, guard, instance, trace, prompt, guarded=True)
-    dropped = _acted(model, guard, instance, trace, prompt, guarded=False)
+    examples = counter_examples_without(protocol, rest)
+    if not examples:
+        raise UserError(f"nothing is violated without {rest}: there is nothing to show")
+    effects = [_acted(model, guard, instance, example.trace, prompt, guarded=False) for instance, example in examples]
+    dropped = worst(effects)
+    instance, example = examples[effects.index(dropped)]
+    guarded = _acted(model, guard, instance, example.trace, prompt, guarded=True)
     return [
         *trace_blocks(example, width),
         BLANK,
@@ -56,16 +63,25 @@ def _guard(guard: str) -> tuple[ir.Protocol, str]:
     return protocol, rest
 
 
-def _counter_example(protocol: ir.Protocol, guard: str) -> tuple[Instance, Trace, Any]:
+def counter_examples_without(protocol: ir.Protocol, guard: str) -> list[tuple[Instance, DescribedTrace]]:
+    """The shortest counter-example of the variant, then the shortest that violates each of its invariants, once each.
+
+    A guard may prevent several things, of which the first that goes wrong need not be the worst.
+    """
     from .toolchain.check import check_protocol
     from .toolchain.counterexample import counter_examples
     from .toolchain.engines import select_engines
     from .transpiler.mutation import drop_guard
 
-    report = check_protocol(drop_guard(protocol, guard), engines=select_engines("explorer").engines)
-    for example in counter_examples(report):
-        return report.instance, example.trace, example
-    raise UserError(f"nothing is violated without {guard}: there is nothing to show")
+    variant = drop_guard(protocol, guard)
+    asked = [None, *((p.name,) for p in variant.properties if p.kind in ("invariant", "transition_invariant"))]
+    found: list[tuple[Instance, DescribedTrace]] = []
+    for properties in asked:
+        report = check_protocol(variant, engines=select_engines("explorer").engines, properties=properties)
+        for example in counter_examples(report):
+            if all(example.trace != known.trace for _, known in found):
+                found.append((report.instance, example))
+    return sorted(found, key=lambda each: len(each[1].trace.steps))
 
 
 def _acted(model: Any, guard: str, instance: Instance, trace: Trace, prompt: Sequence[int], *, guarded: bool) -> Effect:

@@ -1,9 +1,9 @@
 """Traces of `TreeCache`, acted out on a real model and the rows of a real cache.
 
-`fill` is a forward over more of a prompt; `extend` sets a row aside for one more token; `start_read` launches a forward
-that halts between a layer's update and its attention; `finish_read` lets it go on. A forward up to rows that are
-written already scores the last of them once more, and writes nothing. `keep`, `commit`, `evict` and `release` are those
-of the cache.
+`prefill` sets rows aside for more of a prompt, `extend` for one more token of a tree; `start_read` launches a forward
+over them that halts between a layer's update and its attention; `finish_read` lets it go on, and under `fail_read` it
+raises. A forward up to rows that are written already scores the last of them once more, and writes nothing. `filled`,
+`keep`, `commit`, `evict` and `release` are those of the cache.
 
 When the trace is over, the decoder goes on: forwards return, but for the one launched first; further rounds are drafted
 and committed as far as the protocol lets them; then the first forward goes on too. How many rounds that are, and in
@@ -12,7 +12,7 @@ which layer forwards halt, makes the difference between an exception and a silen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,8 +125,10 @@ class _Stage:
         self.steps = steps
         self.cache = _ActedCache(target.layers, steps, after_update=self.flights.between)
         self.prompt = list(prompt)
-        self.filled = 0
         self.text: tuple[int, ...] = ()
+        # Tokens of the prompt that rows were set aside for, and of all so far how many.
+        self.chunk: tuple[int, ...] = ()
+        self.asked = 0
         self.nodes: list[tuple[int, ...]] = []
         # Drafts of the trace are the likeliest tokens; later ones are others, so that a row that is used again shows.
         self.rank = 0
@@ -170,16 +172,15 @@ class _Stage:
 
     # --- Acts ----------------------------------------------------------------------------------------------------
 
-    def fill(self, n: int) -> None:
-        if not enabled(self.steps.fill, n):
-            self.steps.fill(n)
-        ids = [self.prompt[(self.filled + i) % len(self.prompt)] for i in range(n)]
-        places = torch.arange(self.cache.committed, self.cache.committed + n, device=self.target.device)
-        result = self.target.forward_prompt(self.cache, ids, places)
-        self.cache.fill(n)
-        self.filled += n
-        self.text += tuple(ids)
-        self.compare("the forward over the prompt", result.logits[0], self.text)
+    def prefill(self, n: int) -> None:
+        self.cache.prefill(n)
+        self.chunk += tuple(self.prompt[(self.asked + i) % len(self.prompt)] for i in range(n))
+        self.asked += n
+
+    def filled(self) -> None:
+        self.cache.filled()
+        self.text += self.chunk
+        self.chunk = ()
 
     def extend(self, parent: int) -> None:
         self.cache.extend(parent)
@@ -189,27 +190,29 @@ class _Stage:
         self.nodes.append((*above, token))
 
     def start_read(self, reader: str, top: int) -> None:
-        first = self.steps.written
+        first, last = self.steps.written, top - self.cache.committed
         self.cache.start_read(reader, top)
-        slots = top - self.cache.committed
-        if first < slots <= len(self.nodes):
-            forest = self.forest(slots)
-            texts: tuple[tuple[int, ...] | None, ...] = tuple(self.nodes[first:slots])
-            flight = self.launch(
-                reader, lambda: self.target.forward_tree(self.cache, forest, first, reader=reader).logits
-            )
+        if first < last <= len(self.nodes):
+            self.launch_tree(reader, first, last)
+        elif not self.nodes and first < last <= len(self.chunk):
+            self.launch_chunk(reader, first, last)
         else:
-            text = self.text[:top] if slots <= 0 else self.nodes[slots - 1] if slots <= len(self.nodes) else None
-            texts = (text,)
-            flight = self.launch(reader, self.rescoring(top, slots, text))
-        self.expected[flight] = _Expected(reader, top, texts)
+            text = self.text_at(last)
+            self.launch(reader, top, (text,), self.rescoring(top, last, text))
 
     def finish_read(self, reader: str) -> None:
         """The forward that was launched last: it is the one that the protocol knows."""
-        aloft = [flight for flight in self.flights.aloft if self.expected[flight].reader == reader]
+        aloft = self.launched_by(reader)
         if aloft and enabled(self.steps.finish_read, reader):
             self.land(aloft[-1])
         self.cache.finish_read(reader)
+
+    def fail_read(self, reader: str) -> None:
+        """The forward that was launched last raises."""
+        aloft = self.launched_by(reader)
+        if aloft and enabled(self.steps.fail_read, reader):
+            self.flights.fail(aloft[-1])
+        self.cache.fail_read(reader)
 
     def keep(self, i: int) -> None:
         self.cache.keep(i)
@@ -217,14 +220,14 @@ class _Stage:
     def commit(self) -> None:
         kept = self.cache.commit()
         self.text += tuple(self.nodes[slot - 1][-1] for slot in kept)
-        self.nodes = []
+        self.nodes, self.chunk = [], ()
 
     def evict(self) -> None:
         self.cache.evict()
 
     def release(self) -> None:
         self.cache.release()
-        self.text, self.nodes = (), []
+        self.text, self.nodes, self.chunk = (), [], ()
 
     # --- Forwards ------------------------------------------------------------------------------------------------
 
@@ -233,14 +236,54 @@ class _Stage:
             tuple(node[-1] for node in self.nodes[:slots]), tuple(parent - 1 for parent in self.steps.parents[:slots])
         )
 
-    def launch(self, reader: str, forward: Any, *, through: bool = False) -> Flight:
-        return self.flights.launch(f"forward of the {reader}", forward, None if through else self.layer)
+    def text_at(self, slot: int) -> tuple[int, ...] | None:
+        """What the row of a slot stands for, with all before it; None for a row of nothing."""
+        if slot <= 0:
+            return self.text[: self.cache.committed + slot]
+        if self.nodes:
+            return self.nodes[slot - 1] if slot <= len(self.nodes) else None
+        return self.text + self.chunk[:slot] if slot <= len(self.chunk) else None
 
-    def rescoring(self, top: int, slots: int, text: tuple[int, ...] | None) -> Any:
+    def launched_by(self, reader: str) -> list[Flight]:
+        return [flight for flight in self.flights.aloft if self.expected[flight].reader == reader]
+
+    def launch_tree(self, reader: str, first: int, last: int, *, through: bool = False) -> Flight:
+        """A forward over the nodes from slot `first` + 1 to `last`."""
+        forest, top = self.forest(last), self.cache.committed + last
+
+        def forward() -> torch.Tensor:
+            return self.target.forward_tree(self.cache, forest, first, reader=reader).logits
+
+        return self.launch(reader, top, tuple(self.nodes[first:last]), forward, through=through)
+
+    def launch_chunk(self, reader: str, first: int, last: int, *, through: bool = False) -> Flight:
+        """A forward over the tokens of a chunk, counted from 1, from `first` + 1 to `last`."""
+        base, ids = self.cache.committed, self.chunk[first:last]
+        places = torch.arange(base + first, base + last, device=self.target.device)
+
+        def forward() -> torch.Tensor:
+            return self.target.forward_prompt(self.cache, ids, places, reader=reader).logits
+
+        return self.launch(reader, base + last, (self.text + self.chunk[:last],), forward, through=through)
+
+    def launch(
+        self,
+        reader: str,
+        top: int,
+        texts: tuple[tuple[int, ...] | None, ...],
+        forward: Callable[[], torch.Tensor],
+        *,
+        through: bool = False,
+    ) -> Flight:
+        flight = self.flights.launch(f"forward of the {reader}", forward, None if through else self.layer)
+        self.expected[flight] = _Expected(reader, top, texts)
+        return flight
+
+    def rescoring(self, top: int, slots: int, text: tuple[int, ...] | None) -> Callable[[], torch.Tensor]:
         """A forward that scores row `top` once more: it reads the rows up to there and writes none."""
         mask = None
         position = top - 1
-        if slots > 0 and text is not None:
+        if slots > 0 and text is not None and self.nodes:
             forest = self.forest(slots)
             position = self.cache.committed + forest.depths[-1]
             made = self.target._tree_masks(self.cache, forest, slots - 1, self.cache.extent)
@@ -305,21 +348,16 @@ class _Stage:
     def round(self) -> bool:
         """One round of the decoder, as far as the protocol allows it; whether it came to more committed rows."""
         steps, before = self.steps, self.cache.committed
+        if self.chunk:
+            return self.rest_of_the_chunk()
         if not steps.kept:
             if not self.nodes and enabled(steps.extend, 0):
                 self.extend(0)
-            top = before + len(self.nodes)
             if steps.written < len(self.nodes):
-                idle = [reader for reader in sorted(steps.readers, reverse=True) if not steps.reading[reader]]
-                if not idle or refused_by(steps.start_read, idle[0], top):
+                reader = self.reader_of_all(len(self.nodes))
+                if reader is None:
                     return False
-                first, forest = steps.written, self.forest(len(self.nodes))
-                self.cache.start_read(idle[0], top)
-                flight = self.launch(
-                    idle[0], lambda: self.target.forward_tree(self.cache, forest, first).logits, through=True
-                )
-                self.expected[flight] = _Expected(idle[0], top, tuple(self.nodes[first:]))
-                self.returned(flight)
+                self.returned(self.launch_tree(reader, steps.written, len(self.nodes), through=True))
             if self.nodes and enabled(steps.keep, 1):
                 self.keep(1)
         if not steps.kept or not enabled(steps.commit):
@@ -328,6 +366,28 @@ class _Stage:
         if enabled(steps.evict):
             self.evict()
         return self.cache.committed > before
+
+    def rest_of_the_chunk(self) -> bool:
+        """The prompt goes on as far as the protocol allows it; whether it came to more committed rows."""
+        steps = self.steps
+        if steps.written < len(self.chunk):
+            reader = self.reader_of_all(len(self.chunk))
+            if reader is None:
+                return False
+            self.returned(self.launch_chunk(reader, steps.written, len(self.chunk), through=True))
+        if not enabled(steps.filled):
+            return False
+        self.filled()
+        return True
+
+    def reader_of_all(self, tentative: int) -> str | None:
+        """A reader that has begun to read all rows, so many tentative ones among them; None where none may."""
+        steps, top = self.steps, self.cache.committed + tentative
+        idle = [reader for reader in sorted(steps.readers, reverse=True) if not steps.reading[reader]]
+        if not idle or refused_by(steps.start_read, idle[0], top):
+            return None
+        self.cache.start_read(idle[0], top)
+        return idle[0]
 
     def check_rows(self) -> None:
         """Committed rows are those of a plain forward over the committed text."""

@@ -108,12 +108,18 @@ class TreeKVCache(Cache):  # type: ignore[misc]  # not typed in every version
 
     # --- Steps ---------------------------------------------------------------------------------------------------
 
-    def fill(self, n: int) -> None:
-        """A chunk of the prompt has gone through all layers: its n rows are certain."""
+    def prefill(self, n: int) -> None:
+        """Set n rows aside for a chunk of the prompt."""
         with self.lock:
-            self.steps.fill(n)
+            self.steps.prefill(n)
+
+    def filled(self) -> None:
+        """The chunk has gone through all layers: its rows are certain."""
+        with self.lock:
+            rows = self.steps.chunk
+            self.steps.filled()
             if self.provenance is not None:
-                self.provenance.filled(n)
+                self.provenance.filled(rows)
             self._evict()
 
     def extend(self, parent: int) -> None:
@@ -127,9 +133,25 @@ class TreeKVCache(Cache):  # type: ignore[misc]  # not typed in every version
             self.steps.start_read(reader, top)
 
     def finish_read(self, reader: str) -> None:
-        """The reader's forward has returned, also when it has failed."""
+        """The reader's forward has returned: what it was to write is written."""
         with self.lock:
             self.steps.finish_read(reader)
+
+    def fail_read(self, reader: str) -> None:
+        """The reader's forward has failed, and has cut off what it had begun to write."""
+        with self.lock:
+            self.steps.fail_read(reader)
+
+    @contextmanager
+    def read(self, reader: str, top: int) -> Iterator[None]:
+        """A forward of this reader over the rows up to `top`: it has returned at the end of the block, or failed."""
+        self.start_read(reader, top)
+        try:
+            yield
+        except BaseException:
+            self.fail_read(reader)
+            raise
+        self.finish_read(reader)
 
     def keep(self, slot: int) -> None:
         """The walk enters this slot, counted from 1: its row will be committed."""
@@ -139,7 +161,7 @@ class TreeKVCache(Cache):  # type: ignore[misc]  # not typed in every version
     def commit(self) -> tuple[int, ...]:
         """Gather the kept rows behind the committed ones, cut off the others, evict; the slots that were kept.
 
-        Without kept rows it drops the tree.
+        Without kept rows it drops the tree, or the chunk of a prompt that was not computed.
         """
         with self.lock:
             base, kept = self.steps.committed, self.steps.kept
@@ -280,10 +302,11 @@ class TreeKVCache(Cache):  # type: ignore[misc]  # not typed in every version
                     "one sequence are needed: pass a cache that generate returned for this model"
                 )
         with self.lock:
-            self.steps.fill(length)
-            for layer, other in zip(self.layers, theirs, strict=False):
-                layer.load(other.keys, other.values, length)
-            self._evict()
+            self.prefill(length)
+            with self.read("verifier", length):
+                for layer, other in zip(self.layers, theirs, strict=False):
+                    layer.load(other.keys, other.values, length)
+            self.filled()
 
     def to_library(self, config: Any) -> DynamicCache:
         """A copy of the committed rows as the library's own cache, which plain generation goes on with.

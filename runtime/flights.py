@@ -11,6 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 
+class ForwardFailed(RuntimeError):
+    """Raised inside a forward that is meant to fail."""
+
+
 class Flight:
     """One forward.
 
@@ -23,6 +27,7 @@ class Flight:
         self._forward = forward
         self._halted_or_over = threading.Event()
         self._may_go_on = threading.Event()
+        self._failing = False
         self._result: Any = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"protocheck {what}")
@@ -44,6 +49,11 @@ class Flight:
             raise self._error
         return self._result
 
+    def fail(self) -> None:
+        """Let it raise where it has halted, and end; nothing where it is over."""
+        self._failing = True
+        self.ground()
+
     def ground(self) -> None:
         """Let it go on to its end, whatever that is."""
         self._may_go_on.set()
@@ -55,6 +65,8 @@ class Flight:
         if layer == self.stop_at:
             self._halted_or_over.set()
             self._may_go_on.wait()
+            if self._failing:
+                raise ForwardFailed(f"the {self.what} was made to fail")
 
     def _run(self) -> None:
         try:
@@ -82,6 +94,11 @@ class Flights:
         """Let one go on to its end; its result. Raises what it raised."""
         self.aloft.remove(flight)
         return flight.land()
+
+    def fail(self, flight: Flight) -> None:
+        """Let one raise where it has halted, and end."""
+        self.aloft.remove(flight)
+        flight.fail()
 
     def between(self, layer: int) -> None:
         """The hook of a cache: whichever forward runs in this thread may halt here."""

@@ -1,7 +1,7 @@
 """One request: draft, verify, walk, commit, again and again, under the protocols that schedule it.
 
     tree = drafting.next(…)                 hand_off: start_draft, finish_draft, start_verification
-    logits = target.verify(cache, tree)     tree_cache: extend for each node, start_read, finish_read
+    logits = target.verify(cache, tree)     tree_cache: extend for each node, start_read, finish_read (or fail_read)
     for each token:                         walk: descend or finish, then go_on or stop; tree_cache: keep
     gather the path, cut off the rest       hand_off: verdict; tree_cache: commit, evict
 
@@ -148,6 +148,7 @@ class Request:
                     mask,
                     chunk=self.prefill_chunk,
                     hidden_layers=self.drafting.hidden_layers,
+                    between=self._look_for_abort,
                 ).hidden
         if hidden is not None:
             hidden = hidden[self.prompt.padding :]

@@ -189,7 +189,7 @@ class Scheduler:
     # ------------------------------------------------------------------------------------------------------ waiting
 
     def wait_for(self, action: Callable[..., None], /, *arguments: Any, timeout: float | None = None) -> None:
-        """Take a step of an adopted instance, `wait_for(cache.fill, 8)`, as soon as it is enabled.
+        """Take a step of an adopted instance, `wait_for(cache.prefill, 8)`, as soon as it is enabled.
 
         Raises `WaitTimeout` after `timeout` seconds, `Deadlock` as soon as every participant waits and nothing that is
         waited for is enabled, `Stopped` after `stop`; `ArgumentRefused` and whatever else the step raises. Without a
@@ -303,7 +303,7 @@ class Scheduler:
     def _pending(self, action: object, arguments: tuple[Any, ...]) -> PendingStep:
         found = getattr(action, STEP, None) if not isinstance(action, MethodType) else None
         if found is None:
-            raise TypeError("this takes an action of an adopted instance: wait_for(cache.fill, 8)")
+            raise TypeError("this takes an action of an adopted instance: wait_for(cache.prefill, 8)")
         adopted, name = found
         if adopted.instance.__dict__.get(LOCK) is not self._lock:
             raise ValueError(f"{adopted.name} belongs to another scheduler")

@@ -120,6 +120,7 @@ class TargetModel:
         chunk: int | None = None,
         hidden_layers: Sequence[int] = (),
         reader: str = "verifier",
+        between: Callable[[], None] | None = None,
     ) -> VerifyResult:
         """Commit the rows of a prompt, or of more of it.
 
@@ -128,17 +129,18 @@ class TargetModel:
             included; None where there is no padding.
         chunk: how many tokens go through the model at once; None for all.
         hidden_layers: which of the model's hidden states to return, 0 for the embeddings.
+        between: called before each chunk; what it raises ends the prompt with the chunks that were computed.
 
         Raises ValueError for an empty prompt, or a mask of another length; GuardRefused where there is no room. Then
-        nothing has changed.
+        nothing has changed. When a forward fails, the rows of its chunk are gone, and those before it stay.
         """
         if not ids:
             raise ValueError("no tokens to fill the cache with")
         if chunk is not None and chunk < 1:
             raise ValueError(f"a chunk of {chunk} tokens; give at least 1, or None for all at once")
-        if not enabled(cache.steps.fill, len(ids)):
-            # Refused now, with the reason, and not behind a forward for nothing.
-            cache.steps.fill(len(ids))
+        if not enabled(cache.steps.prefill, len(ids)):
+            # Refused now, with the reason, and not behind forwards over chunks that do fit.
+            cache.steps.prefill(len(ids))
         start, total = cache.committed, cache.committed + len(ids)
         attended = _attended(attention_mask, total, self.device)
         if attended is None and cache.attended is not None:
@@ -149,23 +151,25 @@ class TargetModel:
         step = len(ids) if chunk is None else chunk
         logits, hidden = None, []
         for first in range(start, total, step):
+            if between is not None:
+                between()
             last = min(first + step, total)
-            # The rows before this chunk are read; before the first there are none, and nothing to wait for.
-            if first > 0:
-                cache.start_read(reader, first)
+            cache.prefill(last - first)
             try:
-                result = self.forward_prompt(
-                    cache,
-                    ids[first - start : last - start],
-                    places[first:last],
-                    attended=None if attended is None else attended[:last],
-                    hidden_layers=hidden_layers,
-                    reader=reader,
-                )
-            finally:
-                if first > 0:
-                    cache.finish_read(reader)
-            cache.fill(last - first)
+                with cache.read(reader, last):
+                    result = self.forward_prompt(
+                        cache,
+                        ids[first - start : last - start],
+                        places[first:last],
+                        attended=None if attended is None else attended[:last],
+                        hidden_layers=hidden_layers,
+                        reader=reader,
+                    )
+            except BaseException:
+                if enabled(cache.steps.commit):
+                    cache.commit()  # nothing was kept: this drops the chunk
+                raise
+            cache.filled()
             if attended is not None:
                 cache.attended = attended[:last]
             logits = result.logits
@@ -197,11 +201,8 @@ class TargetModel:
             raise ValueError(f"the tree's nodes {tree.parents} do not go on from the cache's: {cache.steps.parents}")
         for parent in tree.parents[first:]:
             cache.extend(parent + 1)
-        cache.start_read(reader, cache.committed + len(tree))
-        try:
+        with cache.read(reader, cache.committed + len(tree)):
             return self.forward_tree(cache, tree, first, hidden_layers=hidden_layers, reader=reader)
-        finally:
-            cache.finish_read(reader)
 
     def forward_prompt(
         self,
@@ -220,7 +221,7 @@ class TargetModel:
         """
         padding = [False] * len(ids) if attended is None else (~attended[-len(ids) :]).tolist()
         spoken = tuple(positions.tolist())
-        reading = Reading(reader, cache.committed, spoken, masks=None)
+        reading = Reading(reader, cache.committed + cache.steps.written, spoken, masks=None)
         mask = None if attended is None else attended[None].long()
         with cache.forward(reading, cache.labels_for_prompt(spoken, padding)):
             out = self._run(cache, ids, mask, positions, hidden_layers, last=True)

@@ -58,7 +58,17 @@ class ContextRows:
         if not rows:
             return
         before = self.steps.committed
-        self.steps.fill(rows)
+        self.steps.prefill(rows)
+        try:
+            with self._read_up_to(before + rows):
+                self._write(keys, values, before)
+        except BaseException:
+            self.steps.commit()  # nothing was kept: this drops the rows that were set aside
+            raise
+        self.steps.filled()
+
+    def _write(self, keys: torch.Tensor, values: torch.Tensor, before: int) -> None:
+        rows = keys.shape[-2]
         self._dtype = keys.dtype
         parts: list[torch.Tensor] = []
         for part in (keys, values):
@@ -84,11 +94,8 @@ class ContextRows:
         try:
             for slot in range(rows):
                 self.steps.extend(slot)  # what a block knows of its order is a chain
-            self.steps.start_read(READER, self.steps.committed + rows)
-            try:
+            with self._read_up_to(self.steps.committed + rows):
                 yield self._read()
-            finally:
-                self.steps.finish_read(READER)
         finally:
             self.steps.commit()  # nothing was kept: this drops the block
 
@@ -96,6 +103,17 @@ class ContextRows:
         """Give everything back; also when there is nothing."""
         self.steps.release()
         self._buffers = ()
+
+    @contextmanager
+    def _read_up_to(self, top: int) -> Iterator[None]:
+        """A forward over these rows, or what else writes some: it has returned at the end of the block, or failed."""
+        self.steps.start_read(READER, top)
+        try:
+            yield
+        except BaseException:
+            self.steps.fail_read(READER)
+            raise
+        self.steps.finish_read(READER)
 
     def _read(self) -> tuple[torch.Tensor, torch.Tensor]:
         held = [buffer[..., : self.steps.committed, :] for buffer in self._buffers]

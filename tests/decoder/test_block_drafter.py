@@ -183,7 +183,7 @@ def test_a_block_is_read_and_dropped_under_the_protocol(model: BlockModel, facts
 
     def during(*_: Any) -> None:
         seen.append((rows.steps.committed, len(rows.steps.parents), rows.steps.reading["drafter"]))
-        for forbidden in (rows.steps.release, rows.steps.commit, lambda: rows.steps.fill(1)):
+        for forbidden in (rows.steps.release, rows.steps.commit, lambda: rows.steps.prefill(1)):
             with pytest.raises(GuardRefused):
                 forbidden()
 

@@ -15,10 +15,12 @@ import pytest
 import torch
 
 from protocheck import Protocol, action, guard
+from protocheck.acted_variants import counter_examples_without
 from protocheck.protocols.hand_off import HandOff
 from protocheck.protocols.tree_cache import TreeCache
 from protocheck.protocols.walk import Walk
 from protocheck.runtime.acting import act_out
+from protocheck.runtime.acting_cache import act_on_cache
 from protocheck.runtime.decoder import Protocols, SpeculativeDecoder
 from protocheck.runtime.effects import Act, Effect, Kind
 from protocheck.toolchain.check import check_protocol
@@ -31,37 +33,43 @@ from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.mutation import drop_guard
 from protocheck.transpiler.naming import snake_case
 
+from ..cache_variants import FailsUnnoticed
 from .drafters import HalfRightDrafter
 from .models import prompt, tiny
 
 # Guard → what comes of dropping it, and why.
 TREE_CACHE: dict[str, tuple[Kind, str]] = {
     # A root that was drafted behind one text is verified behind another.
-    "fill.no_tree": ("corrupted", "verifier's forward .* a logit .* is off by"),
-    # Where rows are paged or of a fixed number they would be another's.
-    "fill.room_left": ("unharmed", "5 of them at most, in buffers that grow"),
+    "prefill.no_tree": ("corrupted", "verifier's forward .* a logit .* is off by"),
+    "prefill.room_left": ("crashed", "start_read: top = 5 is outside"),
+    # What is forgotten is only that rows are written.
+    "filled.has_chunk": ("unharmed", "every forward said what a plain one says"),
+    # The tokens of the chunk are certain, and have no rows.
+    "filled.is_written": ("corrupted", "verifier's forward .* a logit .* is off by"),
+    "extend.no_chunk": ("corrupted", "verifier's forward .* a logit .* is off by"),
     "extend.room_left": ("crashed", "start_read: top = 5 is outside"),
+    # Where rows are paged or of a fixed number they would be another's.
     "extend.nodes_left": ("unharmed", "4 of them at most, in buffers that grow"),
     "extend.parent_exists": ("unreached", "no draft tree can be made of that"),
     # Of two forwards of one reader the protocol forgets one, and rows are evicted under it.
     "start_read.reader_idle": ("corrupted", "drafter's forward up to row 1: .* is off by"),
     "start_read.not_behind": ("corrupted", "drafter's forward up to row 1: .* is off by"),
     "start_read.inside_tail": ("crashed", "has no rows, but row 1 is to be read"),
+    # Each has written a row of its own for the same token.
+    "start_read.one_writer": ("corrupted", "verifier's forward .* a logit .* is off by"),
     "keep.is_written": ("crashed", "holds rows 0 to 0 and cannot be cut to 1 rows"),
-    # The token between the two has no row.
-    "keep.child_of_the_last": ("corrupted", "verifier's forward .* is off by"),
-    # The next round writes its rows where a forward in flight reads.
-    "commit.no_reader_above": ("corrupted", "drafter's forward up to row 1: .* is off by"),
+    "keep.child_of_the_last": ("crashed", "holds rows 0 to 1 and cannot be cut to 2 rows"),
+    # The shortest trace drops rows that a forward goes on to write; for one that moves them, see below.
+    "commit.no_reader_above": ("crashed", "holds rows 0 to 0 and cannot be cut to 1 rows"),
     # The sliding mask is made for rows that never were.
     "evict.outside_the_window": ("crashed", "shape"),
-    "evict.nobody_reads": ("corrupted", "drafter's forward up to row 2: .* is off by"),
-    # The rows are another request's by now.
-    "release.nobody_reads": ("corrupted", "drafter's forward up to row 1: .* is off by"),
+    "evict.nobody_reads": ("corrupted", "drafter's forward up to row 1: .* is off by"),
+    "release.nobody_reads": ("crashed", "holds rows 0 to 0 and cannot be cut to 1 rows"),
 }
 HAND_OFF: dict[str, tuple[Kind, str]] = {
     "start_draft.still_open": ("unharmed", "1 forwards were launched after the end"),
-    # Two forwards of one drafter over one cache.
-    "start_draft.drafter_idle": ("crashed", "the layers have different lengths"),
+    # Two forwards of one drafter over one cache, which has a guard of its own against this.
+    "start_draft.drafter_idle": ("crashed", "start_read.* is refused by reader_idle"),
     "start_draft.nothing_waits": ("unharmed", "1 drafts dropped"),
     "finish_draft.is_drafting": ("unreached", "no draft is under way that could be finished"),
     "draft_failed.is_drafting": ("unreached", "no draft is under way that could fail"),
@@ -73,8 +81,8 @@ HAND_OFF: dict[str, tuple[Kind, str]] = {
     "drop.is_stale": ("unharmed", "1 drafts dropped"),
     "abort.still_open": ("unharmed", "0 forwards were launched after the end"),
     "close.is_closing": ("corrupted", "the text ends after 0 tokens, though nobody has ended it"),
-    "close.no_draft_in_flight": ("crashed", "ValueError: layer 0 holds rows"),
-    # The cache has a guard of its own against this.
+    # The cache has a guard of its own against these.
+    "close.no_draft_in_flight": ("crashed", r"release\(\) is refused by nobody_reads"),
     "close.no_verification_in_flight": ("crashed", r"release\(\) is refused by nobody_reads"),
 }
 WALK: dict[str, tuple[Kind, str]] = {
@@ -93,7 +101,7 @@ WALK: dict[str, tuple[Kind, str]] = {
 }
 TABLES: dict[type[Protocol], dict[str, tuple[Kind, str]]] = {TreeCache: TREE_CACHE, HandOff: HAND_OFF, Walk: WALK}
 EVERY = [(cls, guard) for cls, table in TABLES.items() for guard in table]
-DECLARED = {"finish_read.is_reading"}
+DECLARED = {"finish_read.is_reading", "fail_read.is_reading"}
 """Guards whose loss changes nothing in the protocol: there is nothing to act out."""
 
 
@@ -187,6 +195,48 @@ def test_a_stale_draft_that_is_verified() -> None:
     effect = acted(HandOff, guard, found.trace, guarded=False)
     assert effect.kind == "corrupted", (effect, [str(act) for act in acts_of(found.trace)[0]])
     assert re.search("where plain decoding emits", effect.why), effect
+
+
+# ------------------------------------------------------------------------------------- not the shortest, but the worst
+
+
+def test_rows_that_move_under_a_reader() -> None:
+    """One guard prevents several things: that a forward writes rows which are gone, and that it reads others than it
+    should. The second takes longer to show."""
+    guard = "commit.no_reader_above"
+    examples = counter_examples_without(compile_protocol(TreeCache), guard)
+    assert [example.violated for _, example in examples] == ["no_ghost_reads", "one_writes", "rows_stay_put"]
+    gathered = examples[-1][1].trace
+    assert acted(TreeCache, guard, gathered, guarded=True).guards == ("no_reader_above",)
+    effect = acted(TreeCache, guard, gathered, guarded=False)
+    assert (effect.kind, effect.layer) == ("corrupted", 2), effect
+    assert re.search("drafter's forward up to row 1: a logit .* is off by", effect.why)
+
+
+# ------------------------------------------------------------------------------------------- forwards that have failed
+
+
+@pytest.mark.parametrize(
+    ("violated", "actions", "kind", "why"),
+    [
+        ("kept_is_written", "extend start_read fail_read keep", "crashed", "cannot be cut to 1 rows"),
+        ("certain_is_there", "prefill start_read fail_read filled", "corrupted", "verifier's forward .* is off by"),
+    ],
+)
+def test_a_forward_that_fails_unnoticed(violated: str, actions: str, kind: Kind, why: str) -> None:
+    """What it has not written is taken for written, of a tree or of a prompt."""
+    instance = instantiate(compile_protocol(FailsUnnoticed))
+    found = ExplorerEngine().check(CheckJob(instance, frozenset({violated})))
+    assert (found.status, found.violated) == ("violated", violated)
+    assert found.trace is not None
+    acts, _ = acts_of(found.trace)
+    assert [act.action for act in acts] == actions.split()
+    constants = campaign(TreeCache).instance.constants
+    refused = act_on_cache(model(), acts, constants, prompt=prompt(8))
+    assert (refused.kind, refused.step, refused.guards) == ("refused", 3, ("is_written",))
+    effect = act_on_cache(model(), acts, constants, prompt=prompt(8), variant=FailsUnnoticed)
+    assert effect.kind == kind, effect
+    assert re.search(why, effect.why), effect
 
 
 # --------------------------------------------------------------------------------------------- without a schedule
