@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .commands_common import NearestGroup, OneOf, emit, output_option, put, width
+from .commands_common import NearestGroup, OneOf, complete_targets, emit, output_option, put, width
 from .toolchain.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -52,6 +52,43 @@ def show(file: Path, kind: str, guard: str | None, instance: str | None, output:
     else:
         demand_one(found, file, "an ITF file holds one" if kind == "itf" else "a picture shows one")
         put(write_one(found, kind), output)
+
+
+@trace.command("to-test")
+@click.argument("file", type=click.Path(path_type=Path))
+@guard_option
+@instance_option
+@click.option(
+    "--protocol",
+    "target",
+    metavar="TARGET",
+    shell_complete=complete_targets,
+    help="The protocol, if FILE does not name it: rollback, FILE.py:Class, or package.module:Class.",
+)
+@click.option("--no-runtime", is_flag=True, help="Leave out what acts the trace out on a real model.")
+@output_option
+def to_test(
+    file: Path, guard: str | None, instance: str | None, target: str | None, no_runtime: bool, output: Path | None
+) -> None:
+    """Write a pytest file that replays the traces in FILE on the class that runs.
+
+    Of a counter-example without a guard it asserts that the class with the guard refuses the step, and that the class
+    without it takes the step and violates the property; for tree_cache, hand_off and walk on a real model too. Of a
+    recording it asserts that the run is possible.
+    """
+    from .toolchain.loading import load_protocol
+    from .toolchain.trace_binding import bind
+    from .toolchain.written_tests import pytest_source
+    from .transpiler.frontend import compile_protocol
+
+    found = selected(file, guard, instance)
+    _demand_one_protocol(found, file)
+    first = found.examples[0]
+    named = target or first.target or first.protocol
+    cls = load_protocol(named)
+    bound = [bind(example, compile_protocol(cls), str(file)) for example in found.examples]
+    folder = (output.parent if output is not None else Path()).absolute()
+    put(pytest_source(bound, cls, named, folder, runtime=not no_runtime), output)
 
 
 def selected(file: Path, guard: str | None, instance: str | None) -> TraceFile:

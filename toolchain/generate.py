@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     import jinja2
 
 
+def template(name: str) -> jinja2.Template:
+    """One of the templates that lay out generated text."""
+    return _environment().get_template(name)
+
+
 def module_text(module: Module) -> str:
     """The .tla file of a module."""
     return _environment().get_template("module.tla.j2").render(module=module, vars=VARS)
