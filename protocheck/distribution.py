@@ -69,13 +69,16 @@ def select_distributed(protocol: ir.Protocol, requested: Sequence[str], place: P
 def select_saving(folder: Path, minutes: float) -> Selection:
     """The engine for `--checkpoint`, alone.
 
-    Raises `ToolError` where the folder cannot be used, or TLC cannot.
+    Raises `UserError` where the folder cannot be used, `ToolError` where TLC cannot.
     """
     from .toolchain.engines import Selection
-    from .toolchain.tlc.checkpoint import CheckpointFolder
+    from .toolchain.tlc.checkpoint import CheckpointError, CheckpointFolder
     from .toolchain.tlc_engine import TlcEngine
 
-    return Selection((TlcEngine(checkpoint=CheckpointFolder(folder, minutes)),))
+    try:
+        return Selection((TlcEngine(checkpoint=CheckpointFolder(folder, minutes)),))
+    except CheckpointError as error:
+        raise UserError(str(error)) from None
 
 
 def _invite(line: str) -> None:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from ..transpiler.domains import show
 from ..transpiler.instance import Instance
 from ..transpiler.naming import snake_case
-from .tlc.checkpoint import CheckpointFolder, Identity
+from .errors import UserError
+from .tlc.checkpoint import CheckpointError, CheckpointFolder, Identity
 from .tlc.driver import TlcJob, TlcRun, Toolchain
 from .tlc.messages import read_messages
 from .tlc.outcome import read_outcome
@@ -31,9 +32,15 @@ class SavedRuns:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep others away from the folder for as long as the check takes."""
-        with self._folder.locked():
-            yield
+        """Keep others away from the folder for as long as the check takes.
+
+        Raises `UserError` where the folder is not that of this check, or others use it.
+        """
+        try:
+            with self._folder.locked():
+                yield
+        except CheckpointError as error:
+            raise UserError(str(error)) from None
 
     def run(self, name: str, job: TlcJob, execute: Execute) -> TlcRun:
         """What comes of a run, whichever part of it was done before.

@@ -72,3 +72,17 @@ def test_liveness_is_refused_before_anything_starts() -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "checks no liveness, and Dispatch has filled_in_the_end" in done.stderr
     assert "--property data_integrity --property no_collision" in done.stderr
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    done = run("rollback", "--engine", "tlc", "--checkpoint", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error: {tmp_path} holds files, and no checkpoint.\nName a folder that is empty" in done.stderr
+
+
+def test_a_check_with_an_answer_leaves_no_checkpoint(tmp_path: Path) -> None:
+    done = run("rollback", "--engine", "tlc", "--checkpoint", str(tmp_path / "saved"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "31        189      9" in done.stdout
+    assert list(tmp_path.iterdir()) == []
