@@ -24,7 +24,8 @@ class Selection:
 
 
 def select_engines(choice: str) -> Selection:
-    """The engines for `--engine`: `auto` is the explorer, confirmed by TLC where TLC is there.
+    """The engines for `--engine`: `auto` is the explorer, or for what is large the native engine, confirmed by TLC where
+    TLC is there.
 
     Raises `UserError` for an unknown name, `ToolError` where TLC is asked for by name and cannot be used.
     """
@@ -37,13 +38,13 @@ def select_engines(choice: str) -> Selection:
             return Selection((_tlc(),))
         case "auto":
             try:
-                return Selection((_explorer(), _tlc()))
+                return Selection((_embedded(), _tlc()))
             except ToolError as error:
                 if os.environ.get(JAR):
                     # Whoever names a TLC wants it: it is used or refused, never passed over.
                     raise
                 problem = f"{str(error).splitlines()[0]} `protocheck toolchain doctor` says more."
-                return Selection((_explorer(),), f"the explorer alone; TLC is not there to confirm: {problem}")
+                return Selection((_embedded(),), f"the explorer alone; TLC is not there to confirm: {problem}")
         case _:
             raise UserError(f"there is no engine {choice}{nearest(choice, CHOICES)}")
 
@@ -52,6 +53,12 @@ def _explorer() -> Engine:
     from .explorer import ExplorerEngine
 
     return ExplorerEngine()
+
+
+def _embedded() -> Engine:
+    from .embedded import EmbeddedEngine
+
+    return EmbeddedEngine()
 
 
 def _native() -> Engine:

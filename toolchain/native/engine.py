@@ -27,7 +27,7 @@ VERSION = "0.1.0"
 
 
 class NativeEngine:
-    """Answers a job by exhaustive search in a compiled process. Raises `CompilerNotFound` where there is no compiler."""
+    """Exhaustive search in a compiled process. Raises `CompilerNotFound` where there is no compiler."""
 
     def __init__(self, compiler: Compiler | None = None) -> None:
         self.compiler = compiler or find_compiler()
@@ -128,7 +128,7 @@ class NativeSearch:
         """Why the search did not finish."""
         match self.outcome.stopped:
             case "states":
-                return f"more than {self.budget.max_states:,} states"
+                return f"more than {self.budget.max_states} states"
             case "time":
                 return f"not finished within {self.budget.timeout:g} seconds"
             case "memory":

@@ -144,7 +144,7 @@ def _open_loop(page: CPage, loop: Loop) -> None:
             start = f"{page.writer.number(numbers.start)} + " if numbers.start else ""
             page.line(f"const Value {name} = {start}(Value)i_{name};")
         case Table(table):
-            values = page.writer.tables[table]
+            values = page.writer.values_of(table)
             _open_table(page, name, table, values)
         case Enumerated(function, length):
             if length > MAX_ENUMERATED:

@@ -57,8 +57,7 @@ class _Source:
         self.wanted = wanted
         width = program.frame.width
         self.words = max(1, -(-width // WORD))
-        tables = {name: values for values, name in self.assembly.builder.tables.items()}
-        self.writer = CWriter(bits, self.words, tables)
+        self.writer = CWriter(bits, self.words, self.assembly.builder)
 
     def page(self) -> CPage:
         return CPage(self.writer, self.assembly.builder.functions)
@@ -135,14 +134,11 @@ class _Source:
         test, effect = seen_effect(assembly.protocol, assembly.scope, abstract.frame)
         c_emit.write_view(view, test, effect, UNDEFINED, OUTSIDE)
         builder = abstract.assembly.builder
-        tables = {name: values for values, name in builder.tables.items()}
-        writer = CWriter(self.writer.bits, 1, tables, "A")
+        writer = CWriter(self.writer.bits, 1, builder, "A")
         pages = []
         for blocks in (abstract.blocks, abstract.assembly.initial_blocks()):
             page = CPage(writer, builder.functions)
             plan = emit.stretches(blocks, builder)
-            # Tables that the plan has added are tables of the writer's, too.
-            tables.update({name: values for values, name in builder.tables.items()})
             c_emit.write_blocks(page, plan, c_emit.successor_sink(), abstract.assembly.kinds, live=False)
             pages.append(page.lines)
         self.writer.used.update(writer.used)

@@ -13,6 +13,7 @@ from typing import assert_never
 
 from . import facts as knowledge
 from . import low
+from .builder import Builder
 from .low import Bound, Low
 from .render import STATE
 
@@ -26,19 +27,21 @@ class NotInC(Exception):
 
 @dataclass
 class CWriter:
-    """Writes words as C. `bits` is 64 or 128; `words` is how many words a state has; `tables` are those of the module.
+    """Writes words as C. `bits` is 64 or 128; `words` is how many words a state has.
 
     Every value is of the unsigned type `Value` of so many bits; negative ones are represented modulo its size.
-    `used` are the tables that were referred to; in C their names begin with `prefix`.
+    `used` are the tables that were referred to; in C their names begin with `prefix`. The builder has all of them, and
+    gets more while other parts are written.
     """
 
     bits: int
     words: int
-    tables: dict[str, tuple[int, ...]]
+    builder: Builder
     prefix: str = ""
     used: dict[str, tuple[int, ...]] = field(default_factory=dict)
     listed: dict[int, str] = field(default_factory=dict)
     """Sets of more elements than a Value has bits, and the names of their tables."""
+    _known: dict[str, tuple[int, ...]] = field(default_factory=dict, init=False)
 
     # ------------------------------------------------------------------------------------------------------- tests
 
@@ -238,7 +241,7 @@ class CWriter:
         return f"count_ones({self.value(word)})"
 
     def _at(self, table: str, index: Low) -> str:
-        values = self.tables[table]
+        values = self.values_of(table)
         if not all(-(1 << WORD - 1) <= value < 1 << WORD for value in values) or (
             min(values) < 0 and max(values) >= 1 << WORD - 1
         ):
@@ -248,6 +251,12 @@ class CWriter:
         # Sign extension first: a negative number is represented modulo the size of a Value.
         kind = "(Value)(Signed)" if min(values) < 0 else "(Value)"
         return f"{kind}{name}[{self.value(index)}]"
+
+    def values_of(self, table: str) -> tuple[int, ...]:
+        """What a table of the module lists."""
+        if table not in self._known:
+            self._known = {name: values for values, name in self.builder.tables.items()}
+        return self._known[table]
 
     def table(self, name: str, values: tuple[int, ...]) -> str:
         """The C name of a table, which is referred to."""

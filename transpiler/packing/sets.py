@@ -160,6 +160,10 @@ def _member(expr: ir.Member, scope: Scope) -> Low:
         case Listing() | Run() | Code(layouts.SequenceLayout()):
             found = _elements(expr.collection, scope)
             return low.either(*(low.both(present, equal(builder, element, item, facts)) for item, present in found))
+        case Entries(keys):
+            return _member_of_known(element, keys, scope)
+        case Code(layouts.FunctionLayout() as layout):
+            return _member_of_known(element, layout.keys, scope)
         case _:
             raise ExoticError
 
