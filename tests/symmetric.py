@@ -10,6 +10,7 @@ from protocheck import (
     In,
     MaxLen,
     Protocol,
+    abstraction,
     action,
     const,
     eventually,
@@ -219,3 +220,46 @@ class Symmetry(Protocol):
     @invariant
     def chosen_on_the_left(self) -> bool:
         return self.chosen is None or self.side == "left"
+
+
+class Office(Protocol):
+    """What an election comes to: at most one node is in office, and stays there."""
+
+    nodes: frozenset[str] = const(frozenset({"n1", "n2"}), symmetric=True)
+
+    in_office: Annotated[str, In(nodes)] | None = None
+
+    @action
+    def win(self, node: Annotated[str, In(nodes)]) -> None:
+        guard(nobody_has=self.in_office is None)
+        self.in_office = node
+
+
+class Council(Protocol, refines=Office):
+    """Members stand for office, and the first to be confirmed by another is in it."""
+
+    nodes: frozenset[str] = const(frozenset({"n1", "n2", "n3"}), symmetric=True)
+
+    Node = Annotated[str, In(nodes)]
+
+    candidates: frozenset[Node] = frozenset()
+    confirmed: tuple[Node, Node] | None = None
+
+    @action
+    def stand(self, node: Node) -> None:
+        guard(nothing_decided=self.confirmed is None)
+        self.candidates |= {node}
+
+    @action
+    def confirm(self, node: Node, by: Node) -> None:
+        guard(stands=node in self.candidates, another=by != node)
+        guard(nobody_yet=self.confirmed is None)
+        self.confirmed = (node, by)
+
+    @abstraction
+    def in_office(self) -> Node | None:
+        return None if self.confirmed is None else self.confirmed[0]
+
+    @terminal
+    def decided(self) -> bool:
+        return self.confirmed is not None

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 
 from protocheck.toolchain.tlc.driver import Toolchain, find_toolchain
 
-from ..machines.machine import Machine, machine_of
+from ..machines.machine import Machine
 from ..machines.reduce import reduced
 from .differences import Tally
-from .suite import SUITES, Suite, run_suite
+from .suite import SUITES, Suite, machine_for, run_suite
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,14 @@ def _batch(suite: Suite, seeds: range) -> list[Found]:
 def _one(suite: Suite, seed: int) -> Found:
     tally = Tally()
     try:
-        run_suite(suite, machine_of(seed), random.Random(seed), tally, _toolchain)
+        run_suite(suite, machine_for(suite, seed), random.Random(seed), tally, _toolchain)
     except Exception:
         return Found(seed, tally.counts, traceback.format_exc())
     return Found(seed, tally.counts)
 
 
 def _show(suite: Suite, found: Found, reduce: bool) -> None:
-    machine = machine_of(found.seed)
+    machine = machine_for(suite, found.seed)
     if reduce:
         _prepare(suite)
         kind = found.wrong.strip().splitlines()[-1].split(":")[0]

@@ -14,22 +14,29 @@ from protocheck.transpiler.ircheck import check
 from protocheck.transpiler.mutation import drop_guard
 
 from ..machines.loading import loaded
-from ..machines.machine import Machine
+from ..machines.machine import Machine, machine_of
 from .compiled import compare_compiled
 from .differences import Difference, Tally
 from .explorer import compare_explorer
 from .native import compare_native
+from .symmetry import compare_symmetry
 from .tlc import compare_tlc
 
-Suite = Literal["native", "reference", "compiled", "tlc"]
-SUITES: tuple[Suite, ...] = ("native", "reference", "compiled", "tlc")
+Suite = Literal["native", "reference", "compiled", "orbits", "tlc"]
+SUITES: tuple[Suite, ...] = ("native", "reference", "compiled", "orbits", "tlc")
+
+
+def machine_for(suite: Suite, seed: int) -> Machine:
+    """The machine of a seed for a suite: where orbits are looked for, with symmetric constants for certain."""
+    return machine_of(seed, symmetric=suite == "orbits")
 
 
 def run_suite(suite: Suite, machine: Machine, dice: random.Random, tally: Tally, toolchain: Toolchain | None) -> None:
     """Put a machine, and one of its variants, through a suite; raises whatever is wrong with the project.
 
     native: random walks of the class against the interpreter. reference: the explorer against the reference checker.
-    compiled: the native engine against the explorer. tlc: the explorer against TLC, which needs a toolchain.
+    compiled: the native engine against the explorer. orbits: searches of orbits against searches of states, with TLC
+    where there is a toolchain. tlc: the explorer against TLC, which needs a toolchain.
     """
     with loaded(machine) as cls:
         protocol = check(compile_protocol(cls))
@@ -51,6 +58,10 @@ def run_suite(suite: Suite, machine: Machine, dice: random.Random, tally: Tally,
                 compare_compiled(instantiate(protocol, constants), tally)
                 if guard is not None:
                     compare_compiled(instantiate(drop_guard(protocol, guard), constants), tally, threads=(1,))
+            case "orbits":
+                compare_symmetry(instantiate(protocol, constants), tally, toolchain, max_states=200)
+                if guard is not None:
+                    compare_symmetry(instantiate(drop_guard(protocol, guard), constants), tally, max_states=200)
             case "tlc":
                 assert toolchain is not None
                 # Now and then the variant instead: a run of TLC takes a second.
@@ -67,4 +78,4 @@ def _variant(cls: type[Protocol], guard: str) -> type[Protocol]:
     return variant
 
 
-__all__ = ["SUITES", "Suite", "run_suite"]
+__all__ = ["SUITES", "Suite", "machine_for", "run_suite"]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from protocheck import Protocol
 from protocheck.toolchain.replay import ReplayError
@@ -18,12 +19,14 @@ from protocheck.transpiler.instance import instantiate
 
 from .. import symmetric
 from ..machines.loading import loaded
-from ..machines.machine import machine_of
+from ..machines.machine import Machine
+from ..machines.strategies import machines
 from .differences import Difference, Tally
 from .shipped import example, variants
+from .suite import machine_for, run_suite
 from .symmetry import compare_symmetry
 
-SEEDS = range(5_000, 5_040)
+SEEDS = range(5_000, 5_030)
 
 PROTOCOLS: list[tuple[type[Protocol], Mapping[str, Any]]] = [
     (symmetric.LockServer, {}),
@@ -31,6 +34,7 @@ PROTOCOLS: list[tuple[type[Protocol], Mapping[str, Any]]] = [
     (symmetric.Transfers, {"pages": frozenset({"x", "p1"})}),
     (symmetric.Patient, {"clients": frozenset({"ann", "bob"})}),
     (symmetric.Symmetry, {}),
+    (symmetric.Council, {}),
     (example("two_phase_commit").TwoPhaseCommit, {"managers": frozenset({"rm1", "rm2"})}),
 ]
 
@@ -52,14 +56,17 @@ def test_protocols_with_more_members(cls: type[Protocol]) -> None:
     assert tally.counts["graphs that shrank"] > 0
 
 
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(machines(symmetric=True))
+def test_hypothesis_finds_no_difference(machine: Machine) -> None:
+    with loaded(machine) as cls:
+        compare_symmetry(instantiate(compile_protocol(cls)), Tally(), max_states=100)
+
+
 def test_random_machines() -> None:
     tally = Tally()
     for seed in SEEDS:
-        with loaded(machine_of(seed, symmetric=True)) as cls:
-            protocol = compile_protocol(cls)
-            chosen = random.Random(seed).choice(list(variants(cls))) if protocol.guard_names else protocol
-            for each in (protocol, chosen):
-                compare_symmetry(instantiate(each), tally, max_states=200)
+        run_suite("orbits", machine_for("orbits", seed), random.Random(seed), tally, None)
     for what, count in sorted(tally.counts.items()):
         print(f"{count:>7}  {what}")
     for verdict in ("well_defined", "invariant", "transition_invariant", "holds"):

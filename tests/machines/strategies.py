@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 from .machine import Machine, machine
 
 
-def machines() -> st.SearchStrategy[Machine]:
-    """Machines of every size; the simplest alternative of each decision is what shrinking leads to."""
-    return st.randoms(use_true_random=False, note_method_calls=False).map(machine)
+def machines(symmetric: bool = False) -> st.SearchStrategy[Machine]:
+    """Machines of every size; the simplest alternative of each decision is what shrinking leads to.
+
+    With `symmetric` they have symmetric constants for certain.
+    """
+    dice = st.randoms(use_true_random=False, note_method_calls=False)
+    return dice.map(lambda drawn: machine(drawn, symmetric=symmetric))

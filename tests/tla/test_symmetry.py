@@ -75,7 +75,7 @@ def test_a_protocol_without_symmetric_constants_has_none() -> None:
 
 @pytest.mark.parametrize(
     "cls",
-    [symmetric.LockServer, symmetric.Election, symmetric.Transfers, symmetric.Symmetry],
+    [symmetric.LockServer, symmetric.Election, symmetric.Transfers, symmetric.Council, symmetric.Symmetry],
     ids=lambda cls: str(cls.__name__),
 )
 def test_tlc_finds_the_orbits_that_we_find(cls: type[symmetric.Protocol], toolchain: Toolchain) -> None:
