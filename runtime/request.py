@@ -170,14 +170,13 @@ class Request:
     def _round(self) -> Iterator[Emitted]:
         self._look_for_abort()
         remaining = self.prompt.longest - self.length
-        before = self.statistics.seconds["draft"]
+        seconds = self.statistics.seconds
+        drafting, verifying = seconds["draft"], seconds["verify"] + seconds["commit"]
         with self.statistics.stage("draft"):
             # The last token of all needs no draft, and says nothing about drafts either.
             budget = self.budget.nodes() if remaining > 1 else 0
             # A node `remaining` steps below the root would be emitted behind the end of the text.
             tree = self.drafting.next(Context(tuple(self._spoken)), budget, remaining - 1)
-        drafting_seconds = self.statistics.seconds["draft"] - before
-        verifying = self.statistics.seconds["verify"]
         try:
             with self.statistics.stage("verify"):
                 result = self.target.verify(self.cache, tree, hidden_layers=self.drafting.hidden_layers)
@@ -201,11 +200,12 @@ class Request:
         with self.statistics.stage("draft"):
             self.drafting.judged(Outcome(tokens, path, hidden), as_hoped)
         if remaining > 1:
+            # Choosing and walking are left out: they are paid for each token, drafted or not.
             self.budget.observe(
                 nodes=len(tree) - 1,
                 emitted=emitted,
-                draft_seconds=drafting_seconds,
-                verify_seconds=self.statistics.seconds["verify"] - verifying,
+                draft_seconds=seconds["draft"] - drafting,
+                verify_seconds=seconds["verify"] + seconds["commit"] - verifying,
                 path=path,
             )
 

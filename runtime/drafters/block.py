@@ -24,6 +24,9 @@ from .block_model import BlockModel
 UNBOUNDED = 1 << 20
 """Tokens of a text, where the target does not say how many it can take."""
 
+_WAITING = 256
+"""So many hidden states at most wait until a draft needs them."""
+
 
 class BlockDrafter:
     """Drafts with a `BlockModel` that was trained for the target.
@@ -56,6 +59,9 @@ class BlockDrafter:
             KVCodec(self.config.head_dim)  # refuses a head size that it cannot pack before there is a request
         self._target: TargetFacts | None = None
         self._rows: ContextRows | None = None
+        # Hidden states of certain tokens, behind those of the rows. Where nothing is drafted for a while, and at the
+        # end of a text, their keys and values are needed by nobody; and many at once cost little more than one.
+        self._waiting: list[torch.Tensor] = []
 
     @property
     def hidden_layers(self) -> tuple[int, ...]:
@@ -64,7 +70,7 @@ class BlockDrafter:
 
     @property
     def rows(self) -> ContextRows | None:
-        """What is kept of the context; None between requests."""
+        """What is kept of the context, as of the last draft; None between requests."""
         return self._rows
 
     def start(self, prompt: tuple[int, ...], target: TargetFacts) -> None:
@@ -93,20 +99,21 @@ class BlockDrafter:
         if self._rows is None or self._target is None:
             raise RuntimeError("this block drafter has no request: call start first")
         root = context.ids[-1]
-        known = context.ids[self._rows.committed :]
+        certain = self._certain()
+        known = context.ids[certain:]
         if not known:
             raise ValueError(
-                f"the context has {len(context.ids)} tokens, but hidden states of {self._rows.committed} were handed "
-                "over: the last token is the root, and has none yet"
+                f"the context has {len(context.ids)} tokens, but hidden states of {certain} were handed over: the last "
+                "token is the root, and has none yet"
             )
         masks = self.config.block - len(known)
-        if budget < 1 or masks < 1 or not self._rows.committed:
+        if budget < 1 or masks < 1 or not certain:
             return DraftTree.root_only(root)
         # All masks are there whatever the budget, as in training: every place of a block reads the others.
         return from_marginals(root, self._marginals(known, masks)[:budget], budget)
 
     def accepted(self, outcome: Outcome) -> None:
-        """Take the hidden states of the tokens that are certain now into the context."""
+        """Take the hidden states of the tokens that are certain now, for the context of the next draft."""
         if self._rows is None or self._target is None:
             return  # the verdict of a request that was closed meanwhile
         hidden = outcome.hidden
@@ -118,18 +125,36 @@ class BlockDrafter:
             raise ValueError(
                 f"a block drafter is handed hidden states [rows, {expected[0]}, {expected[1]}], not {shape}"
             )
-        first = self._rows.committed
-        positions = torch.arange(first, first + len(hidden), device=hidden.device)[None]
-        with torch.no_grad():
-            keys, values = self._model.context_rows(hidden[None].to(self._target.dtype), positions)
-        self._rows.fill(keys, values)
+        self._waiting.append(hidden)
+        if sum(map(len, self._waiting)) >= _WAITING:
+            self._catch_up()
 
     def close(self) -> None:
         """Release the context."""
         if self._rows is not None:
             self._rows.release()
         self._rows = None
+        self._waiting.clear()
         self._target = None
+
+    def _certain(self) -> int:
+        """Tokens whose hidden states were handed over."""
+        assert self._rows is not None
+        return self._rows.committed + sum(map(len, self._waiting))
+
+    def _catch_up(self) -> None:
+        """Rows of the context for the hidden states that wait."""
+        if not self._waiting:
+            return
+        assert self._rows is not None
+        assert self._target is not None
+        hidden = torch.cat(self._waiting)
+        first = self._rows.committed
+        positions = torch.arange(first, first + len(hidden), device=hidden.device)[None]
+        with torch.no_grad():
+            keys, values = self._model.context_rows(hidden[None].to(self._target.dtype), positions)
+        self._rows.fill(keys, values)
+        self._waiting.clear()
 
     def _marginals(self, known: tuple[int, ...], masks: int) -> torch.Tensor:
         """Scores of the next `masks` tokens, [masks, vocabulary], each as if the others were not there."""
@@ -137,6 +162,7 @@ class BlockDrafter:
         assert self._target is not None
         assert self._target.embeddings is not None
         assert self._target.head is not None
+        self._catch_up()
         first, count = self._rows.committed, len(known) + masks
         device = self._target.device
         with torch.no_grad(), self._rows.block(count) as rows:

@@ -224,8 +224,38 @@ def test_drafts_at_the_end_of_the_positions_still_fit(model: BlockModel, facts: 
     ids = tuple(1 + position % 40 for position in range(41))
     drafter = started(BlockDrafter(model), facts, ids)
     assert len(drafter.draft(Context(ids), 8)) == 9
+    drafter.accepted(Outcome((), (), hidden_rows(BLOCK + 1)))
     with pytest.raises(GuardRefused):
-        drafter.accepted(Outcome((), (), hidden_rows(BLOCK + 1)))
+        drafter.draft(Context((*ids, *ids[: BLOCK + 1])), 8)
+
+
+def test_the_context_is_computed_when_a_draft_needs_it(
+    model: BlockModel, facts: TargetFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is drafted for many rounds, none of them pays for a drafter."""
+    drafter = BlockDrafter(model)
+    drafter.start(IDS, facts)
+    computed: list[int] = []
+    compute = drafter._model.context_rows
+
+    def counted(hidden: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        computed.append(hidden.shape[1])
+        return compute(hidden, positions)
+
+    monkeypatch.setattr(drafter._model, "context_rows", counted)
+    hidden = hidden_rows(len(IDS) - 1)
+    for row in hidden.split(1):
+        drafter.accepted(Outcome((), (), row))
+    assert computed == []
+    assert drafter.draft(Context(IDS), 8) == started(BlockDrafter(model), facts, IDS).draft(Context(IDS), 8)
+    assert drafter.draft(Context(IDS), 8).tokens[0] == IDS[-1]
+    assert computed == [len(IDS) - 1]
+    drafter.close()
+    # Nor are they kept for ever.
+    drafter.start(IDS, dataclasses.replace(facts, max_positions=600))
+    for _ in range(600):
+        drafter.accepted(Outcome((), (), hidden[:1]))
+    assert computed[1:] == [256, 256]
 
 
 def test_a_closed_drafter_holds_nothing_and_can_start_again(model: BlockModel, facts: TargetFacts) -> None:
@@ -314,6 +344,8 @@ def test_either_axis_changes_drafts_a_little_and_the_model_not_at_all(
 
 def test_kept_rows_take_the_bits_that_they_say(model: BlockModel, facts: TargetFacts) -> None:
     exact, coarse = started(BlockDrafter(model), facts, IDS), started(BlockDrafter(model, kv="q3.5"), facts, IDS)
+    for drafter in (exact, coarse):
+        drafter.draft(Context(IDS), 1)
     assert exact.rows is not None
     assert coarse.rows is not None
     rows = (len(IDS) - 1) * LAYERS * 2  # keys and values
