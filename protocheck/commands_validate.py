@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from .commands_common import complete_targets, emit, set_option
+from .commands_common import complete_targets, emit, set_option, write_file
 from .toolchain.errors import UserError
+
+if TYPE_CHECKING:
+    from .toolchain.validation.following import Follower
+    from .toolchain.validation.results import Options
 
 
 @click.command()
@@ -77,7 +81,7 @@ def validate(
     from .toolchain.settings import read_settings
     from .toolchain.validation.report import exit_code, validation_blocks, validation_json
     from .toolchain.validation.results import Options
-    from .toolchain.validation.validate import validate as validate_log
+    from .toolchain.validation.validate import follow
     from .transpiler.frontend import compile_protocol
 
     cls = load_protocol(target)
@@ -85,7 +89,18 @@ def validate(
     options = Options(frozenset(unlogged), frozenset(skipped), assumptions, anywhere, truncated, max_states)
     name = "standard input" if str(log) == "-" else str(log)
     with _opened(log) as file:
-        found = validate_log(_lines(file), cls, name=name, options=options, constants=constants, instances=instances)
+        followed = follow(
+            _lines(file),
+            cls,
+            name=name,
+            options=options,
+            constants=constants,
+            instances=instances,
+            keeps=folder is not None,
+        )
+    found = [follower.answer() for follower in followed]
+    if folder is not None:
+        _write_specification(followed, options, folder)
     if as_json:
         from .toolchain.trace_json import dumps
 
@@ -116,3 +131,23 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         yield from iter(lambda: file.readline(LONGEST + 1), b"")
     except OSError as error:
         raise UserError(f"the log cannot be read: {error.strerror or error}") from None
+
+
+def _write_specification(followed: Sequence[Follower], options: Options, folder: Path) -> None:
+    from .toolchain.validation.tla_spec import log_specification
+
+    if len(followed) > 1:
+        names = ", ".join(follower.instance for follower in followed)
+        raise UserError(f"a specification is of one instance: add --instance ({names})")
+    specification = log_specification(followed[0].model, followed[0].journal, options)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}") from None
+    for name, text in specification.files.items():
+        write_file(folder / name, text)
+    click.echo(
+        f"{folder / specification.module}.tla: TLC reports that {specification.unexplained} is violated if and only if "
+        "the log, as far as it was read, is a behaviour",
+        err=True,
+    )

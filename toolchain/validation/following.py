@@ -18,14 +18,25 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 class Follower:
-    """Where the events so far have led; `over` as soon as nothing more can be learned from further events."""
+    """Where the events so far have led; `over` as soon as nothing more can be learned from further events.
+
+    With `keeps` the events are kept, in `journal`: what the log begins with first, as an event without an action.
+    """
 
     def __init__(
-        self, cls: type[Protocol], model: Model, options: Options, states: Iterable[State], instance: str = ""
+        self,
+        cls: type[Protocol],
+        model: Model,
+        options: Options,
+        states: Iterable[State],
+        instance: str = "",
+        *,
+        keeps: bool = False,
     ) -> None:
-        self.instance, self.over, self.line = instance, False, 0
+        self.model, self.instance, self.over, self.line = model, instance, False, 0
         self.notes: list[str] = []
-        self._model, self._options = model, options
+        self.journal: list[Event] = []
+        self._options, self._keeps = options, keeps
         self._possible = Possible(model, options, states)
         self._native: NativeSteps | None = None
         # Hidden steps and the environment's assumptions are the simulation's business.
@@ -39,14 +50,27 @@ class Follower:
     # ------------------------------------------------------------------------------------------------------ events
 
     def begins(self, line: int, seen: Mapping[str, Any]) -> None:
-        """What is known of the state before the first event; raises `Foreign`."""
-        self.look(Event(line, None, _NOTHING, seen))
+        """What is known of the state before the first event, and before any unlogged action; raises `Foreign`."""
+        self.line = line
+        event = Event(line, None, _NOTHING, seen)
+        if self._keeps:
+            self.journal.append(event)
+        found = self._possible.begun(seen)
+        if found.states:
+            self._possible = found
+            self._make_fast()
+        else:
+            self._rejection = rejection(self._possible, event)
+            self.notes.append("a log may begin in the middle of a run: --from-anywhere")
+            self.over = True
 
     def step(self, line: int, action: str, arguments: Mapping[str, Any], seen: Mapping[str, Any], whole: bool) -> None:
         """A step was taken; with `whole` nothing but what was `seen` has changed. Raises `Foreign`."""
         self.line = line
+        if self._keeps:
+            self.journal.append(Event(line, action, arguments, seen, whole))
         if self._native is None or not self._native.fits(action, arguments, seen, whole):
-            self.look(Event(line, action, arguments, seen, whole))
+            self._look(Event(line, action, arguments, seen, whole))
             if self.over:
                 return
         self._events += 1
@@ -55,14 +79,24 @@ class Follower:
 
     def refused(self, line: int, action: str, arguments: Mapping[str, Any], guards: tuple[str, ...]) -> None:
         """Guards have refused a step; raises `Foreign`."""
-        self.look(Event(line, action, arguments, _NOTHING, refused=guards))
+        self._look(Event(line, action, arguments, _NOTHING, refused=guards))
         self._events += not self.over
 
-    def look(self, event: Event) -> None:
+    def saw(self, line: int, seen: Mapping[str, Any]) -> None:
+        """The state was looked at; raises `Foreign`."""
+        event = Event(line, None, _NOTHING, seen)
+        if self._keeps:
+            self.journal.append(event)
+        self._look(event)
+        self._events += not self.over
+        self._with_arguments += not self.over
+        self._with_values += not self.over
+
+    def _look(self, event: Event) -> None:
         """Any event, by the simulation; raises `Foreign`."""
         self.line = event.line
         if self._native is not None:
-            self._possible = Possible(self._model, self._options, [self._native.state()])
+            self._possible = Possible(self.model, self._options, [self._native.state()])
             self._native = None
         try:
             before = self._possible.widened()
@@ -80,7 +114,7 @@ class Follower:
     def _make_fast(self) -> None:
         if self._cls is not None and len(self._possible.states) == 1:
             (state,) = self._possible.states.values()
-            self._native = NativeSteps(self._cls, self._model, state)
+            self._native = NativeSteps(self._cls, self.model, state)
 
     # ----------------------------------------------------------------------------------------------------- answers
 
@@ -99,7 +133,7 @@ class Follower:
             verdict = "rejected"
         elif self._reason:
             verdict = "inconclusive"
-        instance = self._model.instance
+        instance = self.model.instance
         return Validation(
             protocol=snake_case(instance.protocol.name),
             instance=self.instance,

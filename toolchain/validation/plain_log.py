@@ -17,7 +17,6 @@ from ..errors import nearest
 from .following import Follower
 from .lines import Truncated
 from .model import Foreign
-from .results import Validation
 from .target import NOTHING, Numbered, Target, show_json
 
 FORMATS = ("protocheck-log", "protocheck-recording")
@@ -27,7 +26,7 @@ _HEADER = ("format", "version", "protocol", "constants", "state")
 _EVENT = ("action", "args", "state", "changes")
 
 
-def follow_plain(target: Target, first: Numbered, rest: Iterator[Numbered]) -> Validation:
+def follow_plain(target: Target, first: Numbered, rest: Iterator[Numbered]) -> Follower:
     """One JSON object an event: `action`, `args`, and what was seen of the `state` after it."""
     if target.instances:
         target.fail(0, "a plain log has one instance, without a name; --instance is for recordings")
@@ -57,7 +56,7 @@ def follow_plain(target: Target, first: Numbered, rest: Iterator[Numbered]) -> V
     follower.notes += target.notes
     if ignored:
         follower.notes.append(f"not looked at: {', '.join(map(_with_nearest, ignored))}")
-    return follower.answer()
+    return follower
 
 
 def _chain(first: Numbered, rest: Iterator[Numbered]) -> Iterator[Numbered]:
@@ -105,7 +104,7 @@ def _plain_event(target: Target, follower: Follower, line: int, event: dict[str,
                 return
             follower.step(line, action, arguments, seen, changes is not None)
         elif action is None and seen and not arguments:
-            follower.begins(line, seen)
+            follower.saw(line, seen)
         elif action is None:
             target.fail(line, "an event names its action, or the state that was seen")
         else:

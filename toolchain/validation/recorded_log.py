@@ -9,14 +9,13 @@ from ..errors import nearest
 from .following import Follower
 from .lines import Truncated
 from .model import Foreign
-from .results import Validation
 from .target import Numbered, Target, show_json
 
 FORMAT = "protocheck-recording"
 VERSION = 1
 
 
-def follow_recording(target: Target, header: Mapping[str, Any], lines: Iterator[Numbered]) -> tuple[Validation, ...]:
+def follow_recording(target: Target, header: Mapping[str, Any], lines: Iterator[Numbered]) -> tuple[Follower, ...]:
     """What `runtime.recording` writes; its lines of other instances, and of what was undone, are passed over."""
     if header.get("version") != VERSION:
         target.fail(1, f"a recording of version {show_json(header.get('version'))}; this protocheck reads {VERSION}")
@@ -36,7 +35,7 @@ def follow_recording(target: Target, header: Mapping[str, Any], lines: Iterator[
                 break
     except Truncated as error:
         target.demand_truncated(error)
-    return reading.answers()
+    return reading.followed()
 
 
 class _Recording:
@@ -120,7 +119,7 @@ class _Recording:
         if name not in self.others and name not in self.followers:
             self.target.fail(line, f"there is no instance {show_json(name)} above this line")
 
-    def answers(self) -> tuple[Validation, ...]:
+    def followed(self) -> tuple[Follower, ...]:
         target = self.target
         over = [follower for follower in self.followers.values() if follower.over]
         missing = [name for name in target.instances if name not in self.followers]
@@ -137,4 +136,4 @@ class _Recording:
         shown = over or list(self.followers.values())
         for follower in shown:
             follower.notes += target.notes
-        return tuple(follower.answer() for follower in shown)
+        return tuple(shown)

@@ -33,6 +33,7 @@ class Target:
     options: Options
     constants: dict[str, Any]
     instances: tuple[str, ...]
+    keeps: bool = False
     notes: list[str] = field(default_factory=list)
 
     def fail(self, line: int, reason: object) -> NoReturn:
@@ -64,12 +65,13 @@ class Target:
             states: Iterable[State] = model.initial()
             if self.options.anywhere:
                 states = [self._any(line, model, begun or {})]
-            follower = Follower(self.cls, model, self.options, states, instance)
+            follower = Follower(self.cls, model, self.options, states, instance, keeps=self.keeps)
         except TooMany as error:
             if begun is None:
                 self.fail(line, f"{error}: let the log name the state that it begins with")
             notes.append(f"whether the first state is an initial one was not looked at: {error}")
-            follower = Follower(self.cls, model, self.options, [self._any(line, model, begun)], instance)
+            first = self._any(line, model, begun)
+            follower = Follower(self.cls, model, self.options, [first], instance, keeps=self.keeps)
         follower.notes += notes
         if begun is not None:
             follower.begins(line, begun)

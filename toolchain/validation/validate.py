@@ -15,6 +15,7 @@ from ...transpiler import ir
 from ...transpiler.frontend import compile_protocol
 from ...transpiler.language import Protocol
 from ..errors import nearest
+from .following import Follower
 from .lines import LogError, numbered_objects
 from .plain_log import follow_plain
 from .recorded_log import FORMAT, follow_recording
@@ -39,13 +40,28 @@ def validate(
     Raises `LogError` for a log that cannot be read, or not as one of this protocol; `CompileError` for constants that
     the protocol cannot have.
     """
+    followed = follow(lines, cls, name=name, options=options, constants=constants, instances=instances)
+    return tuple(follower.answer() for follower in followed)
+
+
+def follow(
+    lines: Iterable[bytes],
+    cls: type[Protocol],
+    *,
+    name: str = "log",
+    options: Options = Options(),  # noqa: B008  # it is immutable
+    constants: Mapping[str, Any] | None = None,
+    instances: Collection[str] = (),
+    keeps: bool = False,
+) -> tuple[Follower, ...]:
+    """As `validate`: whoever has followed each instance, with its events where they are to be kept."""
     protocol = compile_protocol(cls)
     _demand_actions(protocol, options.unlogged)
     objects = numbered_objects(lines, name)
     first = next(objects, None)
     if first is None:
         raise LogError(name, 0, "it is empty: there is no event in it")
-    target = Target(cls, protocol, name, options, dict(constants or {}), tuple(instances))
+    target = Target(cls, protocol, name, options, dict(constants or {}), tuple(instances), keeps)
     if first[1].get("format") == FORMAT:
         return follow_recording(target, first[1], objects)
     return (follow_plain(target, first, objects),)
