@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -189,6 +190,27 @@ def test_a_worker_that_never_comes(toolchain: Toolchain, temporary: Path) -> Non
     assert "no worker has come within 1 s" in found.run.outcome.message
     assert len(said) == 1
     assert said[0].endswith(" tlc2.tool.distributed.TLCWorker localhost")
+
+
+def test_the_line_for_further_hosts_works(toolchain: Toolchain, temporary: Path, tmp_path: Path) -> None:
+    """As typed there, with the names of this host: its cores work, and what they counted is not known here."""
+    (tmp_path / "tla2tools.jar").symlink_to(toolchain.jar.path)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def elsewhere(line: str) -> None:
+        command = line.replace("java ", f"{toolchain.java.path} ", 1).replace("$(hostname -f)", "localhost")
+        started.append(subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=tmp_path, stdout=subprocess.DEVNULL))
+
+    try:
+        found = run_distributed(cube(), Crew(0, "localhost"), toolchain, ready=elsewhere)
+        assert found.run.outcome.kind == "no_error", found.run.outcome.message
+        assert found.run.outcome.stats.distinct == CUBE_STATES
+        assert (found.joined >= 1, found.lost, found.computed) == (True, 0, None)
+        assert started[0].wait(30) == 0
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def test_a_port_that_is_taken(toolchain: Toolchain, temporary: Path) -> None:
