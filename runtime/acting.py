@@ -16,6 +16,7 @@ from ..protocols.walk import Walk
 from ..transpiler.questions import without
 from .acting_cache import act_on_cache
 from .acting_hand_off import act_on_hand_off
+from .acting_stage import Scene
 from .acting_walk import act_on_walk
 from .effects import Act, Effect
 
@@ -39,14 +40,12 @@ def act_out(
     Raises ValueError for a guard that there is not, or a trace that does not fit the model.
     """
     name, _, rest = guard.partition(".")
+    scene = Scene(model, trace, constants, prompt, chosen or {})
     match name:
         case "tree_cache":
-            cache = TreeCache if guarded else without(TreeCache, rest)
-            return act_on_cache(model, trace, constants, prompt=prompt, variant=cache)
+            return act_on_cache(scene, TreeCache if guarded else without(TreeCache, rest))
         case "hand_off":
-            hand_off = HandOff if guarded else without(HandOff, rest)
-            return act_on_hand_off(model, trace, prompt=prompt, variant=hand_off)
+            return act_on_hand_off(scene, HandOff if guarded else without(HandOff, rest))
         case "walk":
-            walk = Walk if guarded else without(Walk, rest)
-            return act_on_walk(model, trace, constants, (chosen or {})["trace"], prompt=prompt, variant=walk)
+            return act_on_walk(scene, Walk if guarded else without(Walk, rest))
     raise ValueError(f"{guard!r} names no guard of the decoder: begin with tree_cache, hand_off or walk")

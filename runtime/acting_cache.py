@@ -12,20 +12,20 @@ which layer forwards halt, makes the difference between an exception and a silen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
+from transformers.cache_utils import DynamicCache
 
 from ..protocols.tree_cache import TreeCache
 from ..transpiler.questions import enabled, refused_by
-from ..transpiler.refusals import GuardRefused
+from .acting_stage import Scene, Stage
 from .cache import TreeKVCache, protocol_for
-from .cache_layers import TreeLayer
-from .effects import FAR, Act, Effect, Kind, Plain, Unreached, difference, worst
-from .flights import Flight, Flights
+from .effects import FAR, Effect, Plain, Unreached, difference, worst
+from .flights import Flight
+from .rereading import Rereading
 from .target import TargetModel, text_config
 from .tree import DraftTree
 
@@ -33,22 +33,15 @@ MOST_ROUNDS = 2
 """Rounds of drafting, at most, that come before the first forward goes on."""
 
 
-def act_on_cache(
-    model: Any,
-    trace: Sequence[Act],
-    constants: Mapping[str, Any],
-    *,
-    prompt: Sequence[int],
-    variant: type[TreeCache] = TreeCache,
-) -> Effect:
+def act_on_cache(scene: Scene, variant: type[TreeCache] = TreeCache) -> Effect:
     """The worst that can come of a trace, over all layers that a forward can halt in and rounds that can come between.
 
-    constants: those of the trace. prompt: tokens to fill rows with, at least max_rows of them. variant: the protocol,
-    or one that has lost a guard.
+    scene: with at least max_rows tokens of a prompt. variant: the protocol, or one that has lost a guard.
 
     Raises ValueError where the trace evicts rows and the model's window is another one.
     """
-    target, plain = TargetModel(model), Plain(model)
+    target, plain = TargetModel(scene.model), Plain(scene.model)
+    prompt, trace, constants = scene.prompt, scene.trace, scene.constants
     if len(prompt) < constants["max_rows"]:
         raise ValueError(f"a prompt of {len(prompt)} tokens; the trace may fill {constants['max_rows']} rows")
     window = target.layers.window
@@ -64,12 +57,12 @@ def act_on_cache(
     found: list[Effect] = []
     for layer in layers:
         for rounds in range(MOST_ROUNDS + 1) if halts else (0,):
-            stage = _Stage(target, plain, variant, constants, prompt, layer)
-            try:
-                effect = stage.play(trace, rounds)
-            finally:
-                stage.end()
-            if effect.kind in ("refused", "unreached", "corrupted"):
+            effect = _Rows(scene, target, plain, variant, layer, rounds).play()
+            if effect.kind in ("refused", "unreached"):
+                return effect
+            if layer is not None:
+                effect = replace(effect, layer=layer, rounds=rounds)
+            if effect.kind == "corrupted":
                 return effect
             found.append(effect)
     return worst(found)
@@ -101,20 +94,24 @@ class _ActedCache(TreeKVCache):
         """Nothing: `evict` is a step of the trace."""
 
 
-class _Stage:
-    """One model, one cache, and the text that each row stands for."""
+class _Rows(Stage):
+    """One model, one cache, and the text that each row stands for.
+
+    layer: where forwards halt, None for nowhere. rounds: of drafting, before the first forward goes on.
+    """
 
     def __init__(
         self,
+        scene: Scene,
         target: TargetModel,
         plain: Plain,
         variant: type[TreeCache],
-        constants: Mapping[str, Any],
-        prompt: Sequence[int],
         layer: int | None,
+        rounds: int,
     ) -> None:
-        self.target, self.plain, self.layer = target, plain, layer
-        self.flights = Flights()
+        super().__init__(scene)
+        self.target, self.plain, self.layer, self.rounds = target, plain, layer, rounds
+        constants = scene.constants
         steps = protocol_for(
             target.layers,
             constants["max_rows"],
@@ -124,7 +121,7 @@ class _Stage:
         )
         self.steps = steps
         self.cache = _ActedCache(target.layers, steps, after_update=self.flights.between)
-        self.prompt = list(prompt)
+        self.prompt = list(scene.prompt)
         self.text: tuple[int, ...] = ()
         # Tokens of the prompt that rows were set aside for, and of all so far how many.
         self.chunk: tuple[int, ...] = ()
@@ -137,38 +134,17 @@ class _Stage:
         self.largest = 0.0
         self.most_rows = 0
 
-    def play(self, trace: Sequence[Act], rounds: int) -> Effect:
-        """The trace, then so many rounds of drafting, then what is left."""
-        at = None
-        try:
-            for index, act in enumerate(trace):
-                at = index
-                getattr(self, act.action)(**act.arguments)
-            at = None
-            self.go_on(rounds)
-        except Unreached as error:
-            return Effect("unreached", str(error), at)
-        except Exception as error:
-            if isinstance(error, GuardRefused) and at is not None and error.action == trace[at].action:
-                return Effect("refused", str(error), at, error.guards)
-            if not self.wrong:
-                return self.effect("crashed", f"{type(error).__name__}: {error}", rounds, at)
+    def is_wrong(self) -> bool:
+        return bool(self.wrong)
+
+    def judged(self) -> Effect:
         if self.wrong:
-            return self.effect("corrupted", self.wrong[0], rounds)
-        return self.effect(
+            return Effect("corrupted", self.wrong[0])
+        return Effect(
             "unharmed",
             f"every forward said what a plain one says (largest deviation {self.largest:.0e}), and so do the rows; "
             f"there were {self.most_rows} of them at most, in buffers that grow",
-            rounds,
         )
-
-    def effect(self, kind: Kind, why: str, rounds: int, at: int | None = None) -> Effect:
-        """With the layer and the rounds, where forwards were halted."""
-        return Effect(kind, why, at, layer=self.layer, rounds=None if self.layer is None else rounds)
-
-    def end(self) -> None:
-        """No thread stays behind."""
-        self.flights.ground()
 
     # --- Acts ----------------------------------------------------------------------------------------------------
 
@@ -289,7 +265,7 @@ class _Stage:
             made = self.target._tree_masks(self.cache, forest, slots - 1, self.cache.extent)
             mask = None if made is None else self.target._in_its_words(made)
         token = text[-1] if text else self.prompt[0]
-        rows = _Rereading(self.cache.rows, top, self.flights)
+        rows = Rereading(self.cache.rows, top, self.flights)
         positions = torch.tensor([position], device=self.target.device)
 
         def forward() -> torch.Tensor:
@@ -324,12 +300,12 @@ class _Stage:
 
     # --- What comes after the trace ------------------------------------------------------------------------------
 
-    def go_on(self, rounds: int) -> None:
+    def continued(self) -> None:
         """All forwards but the first return; rounds; the first returns; what the rows are then."""
         self.rank = 1
         for flight in reversed(self.flights.aloft[1:]):
             self.returned(flight)
-        for _ in range(rounds):
+        for _ in range(self.rounds):
             if not self.round():
                 break
         for flight in self.flights.aloft[:]:
@@ -411,48 +387,3 @@ class _Stage:
                 if off > FAR:
                     self.wrong.append(f"committed {name} of layer {layer.index} are off by {off:.2g}")
                     return
-
-
-class _Rereading(Cache):  # type: ignore[misc]  # not typed in every version
-    """What a forward is given that reads the rows of a cache up to one and writes none: views of the same buffers."""
-
-    def __init__(self, rows: Sequence[TreeLayer], top: int, flights: Flights) -> None:
-        super().__init__(layers=[_RereadLayer(layer, top, flights) for layer in rows])
-
-
-class _RereadLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every version
-    is_compileable = False
-    is_croppable = False
-
-    def __init__(self, rows: TreeLayer, top: int, flights: Flights) -> None:
-        super().__init__()
-        self.rows, self.top, self.flights = rows, top, flights
-        self.is_sliding = rows.is_sliding
-        self.is_initialized = True
-
-    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor | None = None) -> None:
-        """Nothing: the rows are another's."""
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Views of the rows up to the top. What was computed for the query is there already."""
-        rows = self.rows
-        if rows.keys is None or rows.values is None:
-            raise RuntimeError(f"layer {rows.index} has no rows, but row {self.top} is to be read")
-        upto = self.top - rows.low
-        views = rows.keys[:, :, :upto], rows.values[:, :, :upto]
-        self.flights.between(rows.index)
-        return views
-
-    def get_mask_sizes(self, query: Any) -> tuple[int, int]:
-        return self.top - self.rows.low, self.rows.low
-
-    def get_seq_length(self, *_: Any) -> int:
-        return self.top - 1
-
-    def get_max_length(self) -> int:
-        return -1
-
-    def get_max_cache_shape(self) -> int:
-        return -1

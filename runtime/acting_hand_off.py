@@ -9,17 +9,16 @@ its end. The drafter is right where the trace says that it is: it is the target 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 from ..protocols.hand_off import HandOff
 from ..transpiler.questions import enabled
-from ..transpiler.refusals import GuardRefused
 from .acceptance import walk
+from .acting_stage import Scene, Stage
 from .drafters.assistant import AssistantDrafter
 from .drafters.base import Context, Outcome, TargetFacts
-from .effects import Act, Effect, Plain, Unreached
-from .flights import Flight, Flights
+from .effects import Effect, Plain, Unreached
+from .flights import Flight
 from .pruning import below, likeliest_path
 from .target import TargetModel
 from .tree import DraftTree
@@ -31,23 +30,18 @@ BUDGET = 2
 """Nodes of a draft besides its root."""
 
 
-def act_on_hand_off(
-    model: Any, trace: Sequence[Act], *, prompt: Sequence[int], variant: type[HandOff] = HandOff
-) -> Effect:
-    """What comes of a trace. prompt: of the text. variant: the protocol, or one that has lost a guard."""
-    stage = _Stage(model, trace, prompt, variant)
-    try:
-        return stage.play(trace)
-    finally:
-        stage.end()
+def act_on_hand_off(scene: Scene, variant: type[HandOff] = HandOff) -> Effect:
+    """What comes of a trace. variant: the protocol, or one that has lost a guard."""
+    return _TwoEngines(scene, variant).play()
 
 
-class _Stage:
-    """One request with its two engines."""
+class _TwoEngines(Stage):
+    """One request with its drafter and its verifier."""
 
-    def __init__(self, model: Any, trace: Sequence[Act], prompt: Sequence[int], variant: type[HandOff]) -> None:
+    def __init__(self, scene: Scene, variant: type[HandOff]) -> None:
+        super().__init__(scene)
+        model, prompt = scene.model, scene.prompt
         self.steps = variant()
-        self.flights = Flights()
         self.target, self.prompt = TargetModel(model), tuple(prompt)
         self.cache = self.target.new_cache(len(prompt) + 64, 16, after_update=self.flights.between)
         self.target.prefill(self.cache, self.prompt[:-1])
@@ -56,7 +50,7 @@ class _Stage:
         assert self.drafter.cache is not None
         self.drafter_cache = self.drafter.cache
         self.drafter_cache.after_update = self.flights.between
-        self.right = all(act.arguments["hit"] for act in trace if act.action == "verdict")
+        self.right = all(act.arguments["hit"] for act in scene.trace if act.action == "verdict")
         self.text = self.hoped = self.prompt
         self.drafting: list[tuple[tuple[int, ...], Flight]] = []
         self.waiting: tuple[tuple[int, ...], DraftTree] | None = None
@@ -71,24 +65,8 @@ class _Stage:
             text += (plain.likeliest(text),)
         self.plain = text
 
-    def play(self, trace: Sequence[Act]) -> Effect:
-        """The trace, and the rest of the request."""
-        at = None
-        try:
-            for index, act in enumerate(trace):
-                at = index
-                getattr(self, act.action)(**act.arguments)
-            at = None
-            self.go_on()
-        except Unreached as error:
-            return Effect("unreached", str(error), at)
-        except GuardRefused as refusal:
-            if at is not None and refusal.action == trace[at].action:
-                return Effect("refused", str(refusal), at, refusal.guards)
-            return Effect("crashed", f"GuardRefused: {refusal}", at)
-        except Exception as error:
-            return Effect("crashed", f"{type(error).__name__}: {error}", at)
-        return self.judged()
+    def is_wrong(self) -> bool:
+        return False  # the text is looked at when it is complete
 
     def judged(self) -> Effect:
         """The text beside the plain one."""
@@ -111,10 +89,6 @@ class _Stage:
             f"{emitted} tokens, all of them plain decoding's; {self.forwards_after_the_end} forwards were launched "
             f"after the end, {self.dropped} drafts dropped",
         )
-
-    def end(self) -> None:
-        """No thread stays behind."""
-        self.flights.ground()
 
     # --- Acts ----------------------------------------------------------------------------------------------------
 
@@ -146,7 +120,7 @@ class _Stage:
     def draft_failed(self) -> None:
         failing = bool(self.drafting)
         if failing:
-            self.drafting.pop()[1].ground()
+            self.flights.fail(self.drafting.pop()[1])
         self.steps.draft_failed()
         if not failing:
             raise Unreached("no draft is under way that could fail")
@@ -177,7 +151,7 @@ class _Stage:
     def verification_failed(self) -> None:
         failing = bool(self.verifying)
         if failing:
-            self.verifying.pop()[1].ground()
+            self.flights.fail(self.verifying.pop()[1])
             self.cache.commit()
         self.steps.verification_failed()
         if not failing:
@@ -220,7 +194,7 @@ class _Stage:
 
     # --- What comes after the trace ------------------------------------------------------------------------------
 
-    def go_on(self) -> None:
+    def continued(self) -> None:
         """The request's two workers, taking turns: what is in flight returns first."""
         self.halting = False
         steps = self.steps

@@ -7,15 +7,14 @@ the model's own choice at the node that the walk is at. When the trace is over, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 
 from ..protocols.walk import Walk
 from ..transpiler.questions import enabled
-from ..transpiler.refusals import GuardRefused
-from .effects import Act, Effect, Plain, Unreached
+from .acting_stage import Scene, Stage
+from .effects import Effect, Plain, Unreached
 from .target import TargetModel
 from .tree import DraftTree
 
@@ -23,41 +22,28 @@ ROOM = 64
 """Rows for more tokens than any trace emits."""
 
 
-def act_on_walk(
-    model: Any,
-    trace: Sequence[Act],
-    constants: Mapping[str, Any],
-    target: Sequence[int],
-    *,
-    prompt: Sequence[int],
-    variant: type[Walk] = Walk,
-) -> Effect:
+def act_on_walk(scene: Scene, variant: type[Walk] = Walk) -> Effect:
     """What comes of a trace.
 
-    constants: those of the trace. target: what the checker's target emits, to its end; the text ends after as many
-    tokens. prompt: of the text. variant: the protocol, or one that has lost a guard.
+    The text ends after as many tokens as the checker's target emits, which the trace's initial state chose.
+    variant: the protocol, or one that has lost a guard.
     """
-    return _Text(model, target, prompt, variant, constants).play(trace)
+    return _Text(scene, variant).play()
 
 
-class _Text:
+class _Text(Stage):
     """One text, its cache, and the walk through one tree after the other."""
 
-    def __init__(
-        self,
-        model: Any,
-        target: Sequence[int],
-        prompt: Sequence[int],
-        variant: type[Walk],
-        constants: Mapping[str, Any],
-    ) -> None:
+    def __init__(self, scene: Scene, variant: type[Walk]) -> None:
+        super().__init__(scene)
+        model, constants, prompt = scene.model, scene.constants, scene.prompt
         self.target = TargetModel(model)
-        self.right = tuple(target)
+        self.right: tuple[int, ...] = tuple(scene.chosen["trace"])
         self.text = list(prompt)
         self.emitted: list[int] = []
         plain, text = Plain(model), tuple(prompt)
         self.plain: list[int] = []
-        for _ in range(len(target) + constants["max_nodes"] + 1):
+        for _ in range(len(self.right) + constants["max_nodes"] + 1):
             self.plain.append(plain.likeliest(text))
             text += (self.plain[-1],)
         nodes = constants["max_nodes"] + 1
@@ -71,25 +57,8 @@ class _Text:
         self.forwards = 0
         self.ended_by_user = False
 
-    def play(self, trace: Sequence[Act]) -> Effect:
-        """The trace, and the rest of the text."""
-        at = None
-        try:
-            for index, act in enumerate(trace):
-                at = index
-                getattr(self, act.action)(**act.arguments)
-            at = None
-            self.go_on_to_the_end()
-        except Unreached as error:
-            return Effect("unreached", str(error), at)
-        except GuardRefused as refusal:
-            if at is not None and refusal.action == trace[at].action:
-                return Effect("refused", str(refusal), at, refusal.guards)
-            return Effect("crashed", f"GuardRefused: {refusal}", at)
-        except Exception as error:
-            if self.emitted == self.plain[: len(self.emitted)]:
-                return Effect("crashed", f"{type(error).__name__}: {error}", at)
-        return self.judged()
+    def is_wrong(self) -> bool:
+        return self.emitted != self.plain[: len(self.emitted)]
 
     def judged(self) -> Effect:
         """The text beside the plain one."""
@@ -176,7 +145,7 @@ class _Text:
 
     # --- What comes after the trace ------------------------------------------------------------------------------
 
-    def go_on_to_the_end(self) -> None:
+    def continued(self) -> None:
         """As the decoder does: ask for the end after each token, walk as far as the tree agrees, verify the next."""
         if self.unmade:
             raise Unreached(self.unmade)

@@ -21,6 +21,7 @@ from protocheck.protocols.tree_cache import TreeCache
 from protocheck.protocols.walk import Walk
 from protocheck.runtime.acting import act_out
 from protocheck.runtime.acting_cache import act_on_cache
+from protocheck.runtime.acting_stage import Scene
 from protocheck.runtime.decoder import Protocols, SpeculativeDecoder
 from protocheck.runtime.effects import Act, Effect, Kind
 from protocheck.toolchain.check import check_protocol
@@ -232,9 +233,10 @@ def test_a_forward_that_fails_unnoticed(violated: str, actions: str, kind: Kind,
     acts, _ = acts_of(found.trace)
     assert [act.action for act in acts] == actions.split()
     constants = campaign(TreeCache).instance.constants
-    refused = act_on_cache(model(), acts, constants, prompt=prompt(8))
+    scene = Scene(model(), acts, constants, prompt(8))
+    refused = act_on_cache(scene)
     assert (refused.kind, refused.step, refused.guards) == ("refused", 3, ("is_written",))
-    effect = act_on_cache(model(), acts, constants, prompt=prompt(8), variant=FailsUnnoticed)
+    effect = act_on_cache(scene, FailsUnnoticed)
     assert effect.kind == kind, effect
     assert re.search(why, effect.why), effect
 
