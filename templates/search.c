@@ -107,18 +107,20 @@ static void *allocate(size_t count, size_t size) {
     return found;
 }
 
-static void push_range(Ranges *ranges, uint64_t first, uint64_t end) {
-    if (first == end) return;
-    if (ranges->count && ranges->items[ranges->count - 1].end == first) {
-        ranges->items[ranges->count - 1].end = end;
-        return;
-    }
+static void add_range(Ranges *ranges, uint64_t first, uint64_t end) {
     if (ranges->count == ranges->room) {
         ranges->room = ranges->room ? 2 * ranges->room : 16;
         ranges->items = realloc(ranges->items, ranges->room * sizeof(Range));
         if (ranges->items == NULL) fail("no memory");
     }
     ranges->items[ranges->count++] = (Range){first, end};
+}
+
+/* The same, joined to the last one where that ends here. */
+static void push_range(Ranges *ranges, uint64_t first, uint64_t end) {
+    if (first == end) return;
+    if (ranges->count && ranges->items[ranges->count - 1].end == first) ranges->items[ranges->count - 1].end = end;
+    else add_range(ranges, first, end);
 }
 
 static uint64_t ranges_length(const Ranges *ranges) {
@@ -758,7 +760,12 @@ int main(int count, char **arguments) {
     int violated = 0;
     if (all.stop) printf("stopped memory\n");
     else violated = search();
-    if (!violated && !all.stop && strcmp(arguments[5], "-")) write_states(arguments[5]);
+    int states_wanted = !violated && !all.stop && strcmp(arguments[5], "-");
+#if LIVENESS
+    /* They are for the trace alone. */
+    if (!violated && !all.stop) states_wanted &= judge_liveness();
+#endif
+    if (states_wanted) write_states(arguments[5]);
     print_result();
     finish();
     return 0;

@@ -108,11 +108,11 @@ class PackedCheck:
             if item.name not in search.reached:
                 return replace(answer, status="violated", violated=item.name, reason="no reachable state satisfies it")
         if self.liveness:
-            from .explorer_liveness import Stopped, find_violation
+            from .explorer_liveness import Stopped
 
             self.tell(answer, "fair cycles")
             try:
-                found = find_violation(search, self.liveness)
+                found = self.unfair(search)
             except Stopped as stopped:
                 return replace(answer, status="inconclusive", evaluated=(), reason=str(stopped))
             except MemoryError:
@@ -121,6 +121,12 @@ class PackedCheck:
                 violated, trace = found
                 return replace(answer, status="violated", violated=violated, trace=trace)
         return answer
+
+    def unfair(self, search: Searched) -> tuple[str, Trace] | None:
+        """The first liveness property that some fair behaviour violates, with that behaviour. Raises `Stopped`."""
+        from .explorer_liveness import find_violation
+
+        return find_violation(search, self.liveness)
 
     def tell(self, answer: EngineResult, phase: str) -> None:
         """Say that all states are found, and what is looked for in them now."""

@@ -13,6 +13,8 @@ from protocheck.toolchain.native.compiler import Compiler, find_compiler
 from protocheck.toolchain.native.engine import NativeEngine
 from protocheck.toolchain.results import CheckJob, EngineResult
 from protocheck.transpiler.instance import Instance
+from protocheck.transpiler.packing.c_program import c_program
+from protocheck.transpiler.packing.program import compile_program
 
 from .differences import Difference, Tally
 
@@ -46,6 +48,8 @@ def compare_compiled(
                 return
             _compare(expected, found, number)
             tally.add(f"verdict: {expected.status}")
+        if properties and (expected.status == "holds" or expected.violated in _liveness(instance)):
+            _compare_liveness(native, instance, tally)
     tally.add("instances compared")
 
 
@@ -63,6 +67,23 @@ def compare_orbits(
         _compare(expected, found, number)
         tally.add(f"verdict: {expected.status}")
     tally.add("instances compared")
+
+
+def _liveness(instance: Instance) -> list[str]:
+    return [item.name for item in instance.protocol.properties if item.is_liveness]
+
+
+def _compare_liveness(native: NativeEngine, instance: Instance, tally: Tally) -> None:
+    """Each property on its own, and by the C of the native engine, not by the explorer's code for it."""
+    for name in _liveness(instance):
+        job = CheckJob(instance, frozenset({name}))
+        item = next(item for item in instance.protocol.properties if item.name == name)
+        if not c_program(compile_program(instance, job.properties), (), (item,)).liveness:
+            tally.add("liveness not in C")
+            continue
+        expected = ExplorerEngine().check(job)
+        _compare(expected, native.check(job), 1)
+        tally.add(f"{item.kind}: {expected.status}")
 
 
 def _compare(expected: EngineResult, found: EngineResult, threads: int) -> None:

@@ -17,8 +17,10 @@ from ...transpiler.packing.c_program import CProgram, c_program
 from ...transpiler.packing.c_render import NotInC
 from ...transpiler.packing.program import Program
 from ..explorer import PackedCheck
+from ..explorer_liveness import find_violation
 from ..results import Budget, CheckJob, EngineResult
 from ..searched import Counters, Searched, Violation
+from ..traces import Trace
 from .compiler import Cancelled, Compiler, executable_for, find_compiler
 from .memory import available_memory, megabytes
 from .process import Limits, Outcome, run_search
@@ -66,7 +68,7 @@ class _NativeCheck(PackedCheck):
 
     def searched(self, program: Program) -> tuple[Searched, float]:
         """Compile and run the search."""
-        written = c_program(program, self.reachable)
+        written = c_program(program, self.reachable, self.liveness)
         executable = executable_for(written.source, self.compiler, self.job.cancel)
         job, budget = self.job, self.job.budget
         left = None if budget.timeout is None else budget.timeout - (time.perf_counter() - self.started)
@@ -76,13 +78,30 @@ class _NativeCheck(PackedCheck):
         else:
             outcome = run_search(
                 executable,
-                Limits(job.workers, memory, budget.max_states, left),
+                # Fair cycles are looked for by one thread, in the places that one thread has given.
+                Limits(1 if self.liveness else job.workers, memory, budget.max_states, left),
                 words=written.words,
                 with_states=bool(self.liveness),
                 on_progress=job.on_progress,
                 cancel=job.cancel,
             )
         return NativeSearch(program, written, outcome, budget, job.cancel, self.started, memory), outcome.seconds
+
+    def unfair(self, search: Searched) -> tuple[str, Trace] | None:
+        """What the process said. The behaviour itself is found once more, by the explorer: so it has two witnesses."""
+        assert isinstance(search, NativeSearch)
+        if not search.written.liveness:
+            return super().unfair(search)
+        judged = search.outcome.liveness
+        for place, item in enumerate(self.liveness):
+            if place not in judged:
+                raise AssertionError(f"the native search did not say whether {item.name} holds")
+            if not judged[place]:
+                found = find_violation(search, (item,))
+                if found is None:
+                    raise AssertionError(f"only the native search sees that {item.name} is violated")
+                return found
+        return None
 
 
 @dataclass(frozen=True)

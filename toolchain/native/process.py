@@ -54,6 +54,7 @@ class Outcome:
     bytes: int = 0
     seconds: float = 0.0
     reached: set[int] = field(default_factory=set)
+    liveness: dict[int, bool] = field(default_factory=dict)
     stopped: str = ""
     violation: Found | None = None
     states: list[int] = field(default_factory=list)
@@ -73,7 +74,10 @@ def run_search(
     on_progress: Callable[[Progress], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Outcome:
-    """Run a search to its end. `with_states`: all states are read as well, in breadth-first order, where it finishes.
+    """Run a search to its end.
+
+    `with_states`: all states are read as well, in breadth-first order, where it finishes; where it judges liveness,
+    only if that is violated.
 
     Raises:
         Crashed: it did not end by itself, or printed what makes no sense.
@@ -171,6 +175,8 @@ class _Reader:
                 outcome.seconds = float(fields[0])
             case "reached":
                 outcome.reached.add(int(fields[0]))
+            case "liveness":
+                outcome.liveness[int(fields[0])] = fields[1] == "holds"
             case "stopped":
                 outcome.stopped = fields[0]
             case "violation":

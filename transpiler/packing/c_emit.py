@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,6 +135,20 @@ def _write_single(page: CPage, block: Block, sink: Sink, kinds: Kinds, live: boo
     page.close(depth)
 
 
+def loop_values(loop: Loop, writer: CWriter, functions: Mapping[str, Callable[..., Any]]) -> tuple[int, ...]:
+    """The codes that a loop runs through, in order. Raises `NotInC` where they are too many to be listed."""
+    match loop.over:
+        case range() as numbers:
+            found: Iterable[int] = numbers
+        case Table(table):
+            found = writer.values_of(table)
+        case Enumerated(function, length):
+            if length > MAX_ENUMERATED:
+                raise NotInC(f"a parameter with {length:,} values")
+            found = functions[function]()
+    return tuple(found)
+
+
 def _open_loop(page: CPage, loop: Loop) -> None:
     name = identifier(loop.name)
     match loop.over:
@@ -144,13 +158,9 @@ def _open_loop(page: CPage, loop: Loop) -> None:
             start = f"{page.writer.number(numbers.start)} + " if numbers.start else ""
             page.line(f"const Value {name} = {start}(Value)i_{name};")
         case Table(table):
-            values = page.writer.values_of(table)
-            _open_table(page, name, table, values)
-        case Enumerated(function, length):
-            if length > MAX_ENUMERATED:
-                raise NotInC(f"a parameter with {length:,} values")
-            values = tuple(page.functions[function]())
-            _open_table(page, name, f"E_{function}", values)
+            _open_table(page, name, table, loop_values(loop, page.writer, page.functions))
+        case Enumerated(function):
+            _open_table(page, name, f"E_{function}", loop_values(loop, page.writer, page.functions))
     page.line(f"(void){name};")
 
 
@@ -246,7 +256,8 @@ def edge_sink(labels: Mapping[int, str]) -> Sink:
         page.open("")
         _open_effect(page, block, ";")
         _write_successor(page, block, "s")
-        page.line(f"EDGE(t, {labels[id(block)]});")
+        test = "if (!SAME(t, s)) " if effect.changing is None else ""
+        page.line(f"{test}EDGE(t, {labels[id(block)]});")
         page.close(depth)
 
     return write

@@ -6,6 +6,7 @@ States are laid out as in the Python program, so that each reads the other's.
 from __future__ import annotations
 
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .. import ir
 from . import c_emit, emit, low
 from .c_emit import CPage
+from .c_liveness import c_liveness
 from .c_reduction import reduction_lines
 from .c_render import WORD, CWriter, NotInC
 from .emit import INDENT
@@ -32,27 +34,37 @@ MOST_SUCCESSORS = 1 << 14
 
 @dataclass(frozen=True)
 class CProgram:
-    """C source for an instance, of how many words its states are, and the reachability properties whose first states
-    it looks for, in order."""
+    """C source for an instance, of how many words its states are, the reachability properties whose first states it
+    looks for, and the liveness properties that it judges, in order."""
 
     source: str
     words: int
     wanted: tuple[str, ...]
+    liveness: tuple[str, ...] = ()
 
 
-def c_program(program: Program, wanted: tuple[ir.Property, ...] = ()) -> CProgram:
-    """The source that searches the states of a program. Raises `NotInC` where C's integers cannot do it."""
-    try:
-        return _Source(program, wanted, WORD).program()
-    except NotInC:
-        return _Source(program, wanted, 2 * WORD).program()
+def c_program(
+    program: Program, wanted: tuple[ir.Property, ...] = (), liveness: tuple[ir.Property, ...] = ()
+) -> CProgram:
+    """The source that searches the states of a program. Raises `NotInC` where C's integers cannot do it.
+
+    Liveness is left out where it alone cannot be said in C: it is judged elsewhere then.
+    """
+    for judged in dict.fromkeys((liveness, ())):
+        for bits in (WORD, 2 * WORD):
+            with suppress(NotInC):
+                return _Source(program, wanted, judged, bits).program()
+    return _Source(program, wanted, (), 2 * WORD).program()
 
 
 class _Source:
     """One source in the making, with values of so many bits."""
 
-    def __init__(self, program: Program, wanted: tuple[ir.Property, ...], bits: int) -> None:
+    def __init__(
+        self, program: Program, wanted: tuple[ir.Property, ...], liveness: tuple[ir.Property, ...], bits: int
+    ) -> None:
         self.source = program
+        self.liveness = liveness
         self.assembly: Assembly = program.assembly
         self.wanted = wanted
         width = program.frame.width
@@ -69,13 +81,15 @@ class _Source:
         refined = self.refined()
         reduction = reduction_lines(program.reduction, self.writer) if program.reduction is not None else []
         tests = [self.writer.test(assembly.guarded(item)) for item in self.wanted]
+        liveness = c_liveness(program, self.liveness, self.writer) if self.liveness else None
         most = c_emit.longest(blocks)
         text = _template().render(
             title=assembly.title,
             words=self.words,
             frame=assembly.description,
             width=program.frame.width,
-            narrow=NARROW,
+            # The search for fair cycles asks for the place of a state, which a bitmap does not have.
+            narrow=-1 if liveness is not None else NARROW,
             bits=self.writer.bits,
             actions=len(assembly.protocol.actions),
             kinds=len(program.order),
@@ -84,7 +98,8 @@ class _Source:
             looks_ahead=int(program.looks_ahead),
             room=most if most <= MOST_SUCCESSORS else 1,
             many=most > MOST_SUCCESSORS,
-            search=_search(),
+            search=_core("search.c"),
+            liveness=None if liveness is None else {**vars(liveness), "search": _core("liveness.c")},
             refined=refined,
             reduction=reduction,
             tables=[(name, _kind(values), _listed(values)) for name, values in sorted(self.writer.used.items())],
@@ -93,7 +108,9 @@ class _Source:
             check=check,
             wanted=tests,
         )
-        return CProgram(text, self.words, tuple(item.name for item in self.wanted))
+        return CProgram(
+            text, self.words, tuple(item.name for item in self.wanted), tuple(item.name for item in self.liveness)
+        )
 
     def initial(self) -> list[str]:
         assembly = self.assembly
@@ -177,8 +194,8 @@ def _listed(values: tuple[int, ...]) -> str:
 
 
 @cache
-def _search() -> str:
-    return files("protocheck.templates").joinpath("search.c").read_text(encoding="utf-8").rstrip()
+def _core(name: str) -> str:
+    return files("protocheck.templates").joinpath(name).read_text(encoding="utf-8").rstrip()
 
 
 @cache
