@@ -64,7 +64,7 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
         self.dtype, self.device = key_states.dtype, key_states.device
         self._stores = [_empty(part, SMALLEST) for part in self._parts(key_states, values)]
         if self.labelled:
-            self._stores.append(torch.full((1, 1, SMALLEST, 1), -1, dtype=torch.int64))
+            self._stores.append(_empty(torch.empty((1, 1, 0, 1), dtype=torch.int64), SMALLEST).fill_(-1))
         self.is_initialized = True
 
     def update(
@@ -87,7 +87,7 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
             new.append(self.labels.view(1, 1, rows, 1))
         end = self._start + self.held
         for store, part in zip(self._stores, new, strict=True):
-            store[:, :, end : end + rows] = part
+            store.narrow(2, end, rows).copy_(part)
         self.written += rows
         # What the attention is going to read, whatever happens to this layer meanwhile.
         views = self._rows()
@@ -245,7 +245,9 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
 
 
 def _empty(like: torch.Tensor, capacity: int) -> torch.Tensor:
-    return torch.empty((*like.shape[:2], capacity, like.shape[3]), dtype=like.dtype, device=like.device)
+    # A tensor that is made in inference mode, as forwards are, could not be changed outside of it, as commits do.
+    with torch.inference_mode(False):
+        return torch.empty((*like.shape[:2], capacity, like.shape[3]), dtype=like.dtype, device=like.device)
 
 
 def _poison(store: torch.Tensor) -> float | int:

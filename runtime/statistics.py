@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 STAGES = ("prefill", "draft", "verify", "choose", "walk", "commit")
@@ -41,14 +39,24 @@ class Statistics:
         """The share of the drafted nodes that was emitted; 0 where nothing was drafted."""
         return self.accepted / self.drafted if self.drafted else 0.0
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time of a block to a stage, also when it fails."""
-        outside, self._within = self._within, 0.0
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            took = time.perf_counter() - started
-            self.seconds[name] += took - self._within
-            self._within = outside + took
+    def stage(self, name: str) -> Stage:
+        """Add the time of a block, `with statistics.stage("draft"):`, to a stage, also when it fails."""
+        return Stage(self, name)
+
+
+class Stage:
+    """The time of one block. A class, since a generator would take as long as what some of these blocks do."""
+
+    __slots__ = ("_name", "_outside", "_started", "_statistics")
+
+    def __init__(self, statistics: Statistics, name: str) -> None:
+        self._statistics, self._name = statistics, name
+
+    def __enter__(self) -> None:
+        self._outside, self._statistics._within = self._statistics._within, 0.0
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        took = time.perf_counter() - self._started
+        self._statistics.seconds[self._name] += took - self._statistics._within
+        self._statistics._within = self._outside + took
