@@ -5,14 +5,15 @@
 
 Exchanging two members exchanges their columns and nothing else, as long as nothing relates members with each other (a
 `dict[Node, Node]`, a set of pairs) or with those of another constant. Then columns are `complete`: states with the same
-columns, in whatever order, are the same but for names. Else a column holds only what is about its member alone.
+columns, in whatever order, are the same but for names. Else a column holds what is about its member alone, and what
+the relations say of it in numbers (`relations`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 from .. import symmetry
 from ..domains import Domain
@@ -20,6 +21,7 @@ from ..symmetry import SymmetricSet
 from . import layouts, low
 from .layouts import Layout
 from .low import Low
+from .relations import numbers_of
 from .steps import Frame
 
 _ANYONE = "\0"
@@ -47,25 +49,33 @@ class _Entry:
 
 @dataclass(frozen=True)
 class _Related:
-    """A part of the state that relates members, or is too large to be looked into."""
+    """A part of the state at an offset that relates members, or is too large to be looked into."""
+
+    layout: Layout
+    offset: int
+    present: Low
 
 
 def columns_of(frame: Frame, members: SymmetricSet) -> Columns:
     """The columns of the members of one constant."""
     reader = _Reader(frame.word, members)
     gathered: dict[str, list[_Entry]] = {member: [] for member in members.members}
-    complete = True
+    related: list[_Related] = []
     for name, layout in frame.layouts.items():
         for found in reader.entries(layout, frame.offsets[name], low.TRUE):
             if isinstance(found, _Related):
-                complete = False
+                related.append(found)
             else:
                 gathered[found.member].append(found)
+    for part in related:
+        for numbers in numbers_of(frame.word, members, part.layout, part.offset):
+            for member, number in numbers.items():
+                gathered[member].append(_Entry(member, number.code, number.most.bit_length(), part.present))
     # Entries come in the same order for every member, so that equal columns say the same.
     widths = {tuple(entry.width for entry in entries) for entries in gathered.values()}
     if len(widths) != 1:
         raise AssertionError(f"the members of {members.constant} have different columns")
-    return Columns(tuple(map(_packed, gathered.values())), sum(widths.pop()), complete)
+    return Columns(tuple(map(_packed, gathered.values())), sum(widths.pop()), complete=not related)
 
 
 def _packed(entries: list[_Entry]) -> Low:
@@ -94,7 +104,7 @@ class _Reader:
                 there = low.masked(low.bits(self.state, offset, 1), 1, 1)
                 yield from self.entries(item, offset + 1, low.both(present, there))
             case layouts.OptionalLayout() | layouts.InternedLayout():
-                yield _Related()
+                yield _Related(layout, offset, present)
             case layouts.SetLayout():
                 yield from self.set_of(layout, offset, present)
             case layouts.TupleLayout(items):
@@ -128,13 +138,15 @@ class _Reader:
         """The bits of the elements that are about one member, in the same order for each."""
         domain = layouts.domain_of(layout.element)
         shapes: dict[Any, dict[str, int]] = {}
+        related = False
         for rank, value in layout.universe:
-            shape = self.about(domain, value)
-            if isinstance(shape, _Related):
-                yield shape
-            elif shape is not None:
-                member, rest = shape
-                shapes.setdefault(rest, {})[member] = rank
+            match self.about(domain, value):
+                case member, rest:
+                    shapes.setdefault(rest, {})[member] = rank
+                case "several":
+                    related = True
+        if related:
+            yield _Related(layout, offset, present)
         for ranks in shapes.values():
             for member, rank in ranks.items():
                 yield _Entry(member, low.bits(self.state, offset + rank, 1), 1, present)
@@ -147,27 +159,29 @@ class _Reader:
                 yield from self.entries(layout.value, offset + slot * width, present)
             return
         if symmetry.constants_in(layouts.domain_of(layout.value)):
-            yield _Related()
+            yield _Related(layout, offset, present)
             return
         shapes: dict[Any, dict[str, int]] = {}
+        related = False
         for slot, value in enumerate(layout.keys):
-            shape = self.about(key, value)
-            if isinstance(shape, _Related):
-                yield shape
-            elif shape is not None:
-                member, rest = shape
-                shapes.setdefault(rest, {})[member] = slot
+            match self.about(key, value):
+                case member, rest:
+                    shapes.setdefault(rest, {})[member] = slot
+                case "several":
+                    related = True
+        if related:
+            yield _Related(layout, offset, present)
         for slots in shapes.values():
             for member, slot in slots.items():
                 yield _Entry(member, low.bits(self.state, offset + slot * width, width), width, present)
 
-    def about(self, domain: Domain, value: Any) -> tuple[str, Any] | _Related | None:
-        """The only member that a value mentions, and the value without it; None where it mentions none."""
+    def about(self, domain: Domain, value: Any) -> tuple[str, Any] | Literal["none", "several"]:
+        """The only member that a value mentions, and the value without it; else how many it mentions."""
         mentioned = symmetry.members_in(domain, value)
         own = {member for constant, member in mentioned if constant == self.members.constant}
         if not own:
-            return None
+            return "none"
         if len(mentioned) > 1:
-            return _Related()
+            return "several"
         (member,) = own
         return member, symmetry.renamed(domain, value, {(self.members.constant, member): _ANYONE})
