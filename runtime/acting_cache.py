@@ -25,8 +25,9 @@ from .acting_stage import Scene, Stage
 from .cache import TreeKVCache, protocol_for
 from .effects import FAR, Effect, Plain, Unreached, difference, worst
 from .flights import Flight
+from .narrowing import narrowed
 from .rereading import Rereading
-from .target import TargetModel, text_config
+from .target import TargetModel, layer_windows, text_config
 from .tree import DraftTree
 
 MOST_ROUNDS = 2
@@ -38,20 +39,27 @@ def act_on_cache(scene: Scene, variant: type[TreeCache] = TreeCache) -> Effect:
 
     scene: with at least max_rows tokens of a prompt. variant: the protocol, or one that has lost a guard.
 
-    Raises ValueError where the trace evicts rows and the model's window is another one.
+    Where the trace evicts rows, the model's window is that of the trace meanwhile, and the effect has a note of it.
+
+    Raises ValueError for a prompt that is too short.
     """
-    target, plain = TargetModel(scene.model), Plain(scene.model)
-    prompt, trace, constants = scene.prompt, scene.trace, scene.constants
-    if len(prompt) < constants["max_rows"]:
-        raise ValueError(f"a prompt of {len(prompt)} tokens; the trace may fill {constants['max_rows']} rows")
-    window = target.layers.window
-    evicts = any(act.action == "evict" for act in trace)
-    if evicts and window != constants["window"] + 1:
+    if len(scene.prompt) < scene.constants["max_rows"]:
         raise ValueError(
-            f"this trace is for sliding layers of {constants['window'] + 1} rows, but the model's have {window}: check "
-            "the protocol with the model's window, less one for the token itself"
+            f"a prompt of {len(scene.prompt)} tokens; the trace may fill {scene.constants['max_rows']} rows"
         )
-    halts = any(act.action == "start_read" for act in trace)
+    window, wanted = layer_windows(scene.model).window, scene.constants["window"] + 1
+    if window == wanted or not any(act.action == "evict" for act in scene.trace):
+        return _worst_of(scene, variant)
+    if window is None:
+        return Effect("unreached", "this model has no sliding layers: it needs every row, and nothing is ever evicted")
+    with narrowed(scene.model, wanted):
+        effect = _worst_of(scene, variant)
+    return replace(effect, note=f"the model's window was {wanted} tokens instead of {window}, as in the trace")
+
+
+def _worst_of(scene: Scene, variant: type[TreeCache]) -> Effect:
+    target, plain = TargetModel(scene.model), Plain(scene.model)
+    halts = any(act.action == "start_read" for act in scene.trace)
     # The last layer first: what happens there meets no later layer that could notice.
     layers: Sequence[int | None] = range(len(target.layers.windows))[::-1] if halts else (None,)
     found: list[Effect] = []

@@ -40,7 +40,7 @@ class Effect:
 
     why: one sentence. step: which act, from 0, was refused or raised; None where it came after the trace or not at all.
     guards: those that refused. layer: where forwards halted, rounds: of drafting that came before they went on; None
-    where no forward was halted.
+    where no forward was halted. note: what was otherwise than in the decoder, a clause; empty where nothing was.
     """
 
     kind: Kind
@@ -49,9 +49,10 @@ class Effect:
     guards: tuple[str, ...] = ()
     layer: int | None = None
     rounds: int | None = None
+    note: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.why}"
+        return f"{self.kind}: {self.why}{f' ({self.note})' if self.note else ''}"
 
 
 class Unreached(Exception):

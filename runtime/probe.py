@@ -65,7 +65,7 @@ def deviation(target: Probed) -> float:
 
 def is_sound(target: Probed, dtype: torch.dtype) -> bool:
     """Whether a model computes a tree as it computes its paths. Each model is tried once in each of its settings."""
-    settings = (dtype, getattr(target.config, "_attn_implementation", None))
+    settings = (dtype, *(getattr(target.config, name, None) for name in ("_attn_implementation", "sliding_window")))
     if settings in _sound.get(target.model, ()):
         return True
     sound = deviation(target) <= TOLERATED.get(dtype, TOLERATED_IN_HALF_PRECISION)

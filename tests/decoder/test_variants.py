@@ -24,6 +24,7 @@ from protocheck.runtime.acting_cache import act_on_cache
 from protocheck.runtime.acting_stage import Scene
 from protocheck.runtime.decoder import Protocols, SpeculativeDecoder
 from protocheck.runtime.effects import Act, Effect, Kind
+from protocheck.runtime.narrowing import narrowed
 from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.report import Report
@@ -35,8 +36,8 @@ from protocheck.transpiler.mutation import drop_guard
 from protocheck.transpiler.naming import snake_case
 
 from ..cache_variants import FailsUnnoticed
-from .drafters import HalfRightDrafter
-from .models import prompt, tiny
+from .drafters import HalfRightDrafter, RandomDrafter
+from .models import SHARING, prompt, tiny
 
 # Guard → what comes of dropping it, and why.
 TREE_CACHE: dict[str, tuple[Kind, str]] = {
@@ -267,12 +268,52 @@ def test_what_the_decoder_asks_of_its_protocols() -> None:
 # ----------------------------------------------------------------------------------------- traces that do not fit
 
 
-def test_a_trace_for_another_window() -> None:
-    acts, chosen = acts_of(counter_example(TreeCache, "evict.nobody_reads"))
+@pytest.mark.parametrize("family", ["gemma3", "mistral", "qwen3_windows", *SHARING])
+def test_a_model_of_another_window(family: str) -> None:
+    """It is narrowed to the trace's as long as that lasts, and computes as before afterwards."""
+    guard = "tree_cache.evict.nobody_reads"
+    acts, _ = acts_of(counter_example(TreeCache, "evict.nobody_reads"))
     constants = campaign(TreeCache).instance.constants
-    other = tiny("gemma3", window=8, layers=3)
-    with pytest.raises(ValueError, match="sliding layers of 3 rows, but the model's have 8"):
-        act_out(other, "tree_cache.evict.nobody_reads", acts, constants, prompt=prompt(8), chosen=chosen)
+    other = tiny(family, window=8, layers=3)
+    ids = torch.tensor([prompt(20)])
+    before = other(input_ids=ids).logits
+    refused = act_out(other, guard, acts, constants, prompt=prompt(8), guarded=True)
+    assert (refused.kind, refused.guards) == ("refused", ("nobody_reads",))
+    effect = act_out(other, guard, acts, constants, prompt=prompt(8))
+    assert effect.kind == "corrupted", effect
+    assert effect.note == "the model's window was 3 tokens instead of 8, as in the trace"
+    assert other.config.sliding_window == 8
+    assert torch.equal(other(input_ids=ids).logits, before)
+
+
+def test_a_narrowed_model_sees_less() -> None:
+    """And decodes as plainly as before: what is acted out on it is compared with what it says itself."""
+    other = tiny("gemma3", window=8)
+    ids = torch.tensor([prompt(20)])
+    arguments = {"attention_mask": torch.ones_like(ids), "max_new_tokens": 12, "do_sample": False}
+    before = other.generate(ids, **arguments)
+    with narrowed(other, 3):
+        plain = other.generate(ids, **arguments)
+        decoder = SpeculativeDecoder(other, RandomDrafter(), tree_budget=5, provenance=True)
+        assert torch.equal(decoder.generate(ids, **arguments), plain)
+        assert decoder.target.layers.window == 3
+    assert not torch.equal(before, plain)
+    assert torch.equal(other.generate(ids, **arguments), before)
+
+
+def test_a_model_without_a_window_evicts_nothing() -> None:
+    acts, _ = acts_of(counter_example(TreeCache, "evict.nobody_reads"))
+    constants = campaign(TreeCache).instance.constants
+    effect = act_out(tiny("llama"), "tree_cache.evict.nobody_reads", acts, constants, prompt=prompt(8))
+    assert effect.kind == "unreached"
+    assert "no sliding layers" in effect.why
+
+
+def test_a_prompt_that_is_too_short() -> None:
+    acts, _ = acts_of(counter_example(TreeCache, "commit.no_reader_above"))
+    constants = campaign(TreeCache).instance.constants
+    with pytest.raises(ValueError, match="a prompt of 3 tokens; the trace may fill 4 rows"):
+        act_out(model(), "tree_cache.commit.no_reader_above", acts, constants, prompt=prompt(3))
 
 
 @pytest.mark.parametrize("guard", ["rollback.rollback.shrinks", "tree_cache", "tree_cache.commit.no_reader"])
