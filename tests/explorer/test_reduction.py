@@ -244,6 +244,26 @@ def test_what_relates_members_is_tried_in_every_order(domain: Domain) -> None:
     assert reduced([domain]).reduction.related
 
 
+def test_numbers_tell_related_members_apart() -> None:
+    """Who is voted for and who votes for himself, who holds how many pages: few orders are left to be tried."""
+    votes = domains.FunctionDomain(N3, domains.OptionalDomain(N3))
+    holds = domains.FunctionDomain(N3, domains.SetDomain(P2))
+    asked = domains.SetDomain(domains.TupleDomain((N3, N3)))
+    cases: list[tuple[Domain, Any, list[int]]] = [
+        (votes, types.FrozenDict(n1="n2", n2=None, n3="n2"), [0, 1, 0]),
+        (votes, types.FrozenDict(n1="n2", n2=None, n3="n3"), [0, 1, 2]),
+        (votes, types.FrozenDict(n1="n2", n2="n3", n3="n1"), [0, 0, 0]),
+        (holds, types.FrozenDict(n1=frozenset({"p1"}), n2=frozenset({"p2"}), n3=frozenset()), [0, 0, 1]),
+        (asked, frozenset({("n1", "n2"), ("n1", "n3")}), [0, 1, 1]),
+        (asked, frozenset({("n1", "n1"), ("n2", "n3")}), [0, 1, 2]),
+    ]
+    for domain, value, classes in cases:
+        made = reduced([domain])
+        item = next(item for item in made.reduction.sets if item.members.constant == "nodes")
+        columns = [made.value(column, made.word({"v0": value})) for column in item.columns]
+        assert [columns.index(column) for column in columns] == [classes.index(each) for each in classes], value
+
+
 def test_states_of_different_orbits_have_different_representatives() -> None:
     domain = domains.FunctionDomain(N3, domains.OptionalDomain(N3))
     made = reduced([domain], {"nodes": SETS["nodes"]})
