@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .ci import annotations_option, hand_over, junit_option
 from .commands_common import (
     OneOf,
     check_writable,
@@ -21,6 +22,7 @@ from .commands_common import (
 )
 
 if TYPE_CHECKING:
+    from .ci import Annotations
     from .progress import Mode
 
 ENGINES = ("auto", "explorer", "tlc")
@@ -105,6 +107,8 @@ ENGINES = ("auto", "explorer", "tlc")
     show_default=True,
     help="auto: a line at a terminal, nothing elsewhere; plain, json: a line every ten seconds, for logs.",
 )
+@junit_option
+@annotations_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/report.md) in place of the tables.")
 @click.pass_context
 def run(
@@ -126,6 +130,8 @@ def run(
     trace_file: Path | None,
     show_traces: bool,
     progress_mode: Mode,
+    junit_file: Path | None,
+    annotations: Annotations,
     as_json: bool,
 ) -> None:
     """Check TARGET: a built-in protocol (see `protocheck list`), FILE.py:Class, or package.module:Class.
@@ -144,8 +150,9 @@ def run(
     from .toolchain.results import Budget
     from .toolchain.settings import read_settings
 
-    if trace_file is not None:
-        check_writable(trace_file)
+    for file in (trace_file, junit_file):
+        if file is not None:
+            check_writable(file)
     protocol = compile_target(target)
     constants = read_settings(protocol, settings)
     # Names are checked before an engine is looked for: a typing mistake is answered at once.
@@ -190,4 +197,5 @@ def run(
         from .toolchain.report_text import report_blocks
 
         emit(report_blocks(report, width(), traces=show_traces))
+    hand_over(report, junit_file, annotations)
     ctx.exit(report.exit_code)

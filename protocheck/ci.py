@@ -1,0 +1,62 @@
+"""What `protocheck run` tells a CI system besides its report: JUnit XML; annotations and a job summary for GitHub."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from .commands_common import OneOf, write_file
+from .toolchain.errors import UserError
+
+if TYPE_CHECKING:
+    from .toolchain.report import Report
+
+Annotations = Literal["auto", "github", "off"]
+
+junit_option = click.option(
+    "--junit",
+    "junit_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the result to FILE as JUnit XML: a test case a property, and one a mutant.",
+)
+
+annotations_option = click.option(
+    "--annotations",
+    type=OneOf("kind of annotations", ("auto", "github", "off")),
+    default="auto",
+    show_default=True,
+    help="github: say on standard error what failed in GitHub's words; auto: where GitHub Actions runs it.",
+)
+
+
+def hand_over(report: Report, junit_file: Path | None, annotations: Annotations) -> None:
+    """Write the JUnit file, and tell GitHub, where that was asked for.
+
+    Annotations go to standard error, which GitHub's runner reads as well, so that standard output stays the report.
+    Raises `UserError` where a file cannot be written.
+    """
+    if junit_file is not None:
+        from .toolchain.report_junit import junit_xml
+
+        write_file(junit_file, junit_xml(report))
+    if annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"):
+        _tell_github(report)
+
+
+def _tell_github(report: Report) -> None:
+    from .toolchain.report_github import summary, workflow_commands
+
+    root = os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
+    click.echo(workflow_commands(report, root), err=True, nl=False)
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if file:
+        try:
+            with open(file, "a", encoding="utf-8") as stream:
+                stream.write(summary(report))
+        except OSError as error:
+            message = f"{file}, which GITHUB_STEP_SUMMARY names, cannot be written: {error.strerror or error}"
+            raise UserError(message) from None
