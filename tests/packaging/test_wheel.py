@@ -20,7 +20,7 @@ from protocheck.dev import ROOT, mapped_packages
 NOT_SOURCE = shutil.ignore_patterns(
     ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis"
 )
-DATA = {".j2", ".tla", ".cfg", ".lark", ".typed", ".safetensors", ".json"}
+DATA = {".j2", ".c", ".js", ".css", ".html", ".tla", ".cfg", ".lark", ".json", ".safetensors", ".typed"}
 
 
 @dataclass(frozen=True)
