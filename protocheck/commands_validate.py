@@ -139,7 +139,8 @@ def _write_specification(followed: Sequence[Follower], options: Options, folder:
     if len(followed) > 1:
         names = ", ".join(follower.instance for follower in followed)
         raise UserError(f"a specification is of one instance: add --instance ({names})")
-    specification = log_specification(followed[0].model, followed[0].journal, options)
+    (follower,) = followed
+    specification = log_specification(follower.model, follower.begun, follower.journal, options)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -20,12 +20,12 @@ _NOTHING: Mapping[str, Any] = {}
 class Follower:
     """Where the events so far have led; `over` as soon as nothing more can be learned from further events.
 
-    With `keeps` the events are kept, in `journal`: what the log begins with first, as an event without an action.
+    With `keeps` the events are kept, in `journal`; `begun` is what is known of the state before the first.
     """
 
     def __init__(
         self,
-        cls: type[Protocol],
+        cls: type[Protocol] | None,
         model: Model,
         options: Options,
         states: Iterable[State],
@@ -36,6 +36,7 @@ class Follower:
         self.model, self.instance, self.over, self.line = model, instance, False, 0
         self.notes: list[str] = []
         self.journal: list[Event] = []
+        self.begun: Event | None = None
         self._options, self._keeps = options, keeps
         self._possible = Possible(model, options, states)
         self._native: NativeSteps | None = None
@@ -52,9 +53,7 @@ class Follower:
     def begins(self, line: int, seen: Mapping[str, Any]) -> None:
         """What is known of the state before the first event, and before any unlogged action; raises `Foreign`."""
         self.line = line
-        event = Event(line, None, _NOTHING, seen)
-        if self._keeps:
-            self.journal.append(event)
+        event = self.begun = Event(line, None, _NOTHING, seen)
         found = self._possible.begun(seen)
         if found.states:
             self._possible = found

@@ -36,6 +36,8 @@ def follow_plain(target: Target, first: Numbered, rest: Iterator[Numbered]) -> F
     follower = _begun(target, line, header)
     if not is_header:
         rest = _chain(first, rest)
+    if follower.over:
+        return follower
     shapes: set[tuple[str, ...]] = set()
     ignored: dict[str, None] = {}
     events = 0
@@ -45,14 +47,13 @@ def follow_plain(target: Target, first: Numbered, rest: Iterator[Numbered]) -> F
             if shape not in shapes:
                 shapes.add(shape)
                 ignored.update(dict.fromkeys(key for key in shape if key not in _EVENT))
-            events += 1
-            _plain_event(target, follower, number, event)
+            events += _plain_event(target, follower, number, event)
             if follower.over:
                 break
     except Truncated as error:
         target.demand_truncated(error)
     if not events:
-        target.fail(0, "there is no event in it")
+        target.fail(0, "there is no event in it" + (" but those that are skipped" if shapes else ""))
     follower.notes += target.notes
     if ignored:
         follower.notes.append(f"not looked at: {', '.join(map(_with_nearest, ignored))}")
@@ -88,7 +89,8 @@ def _begun(target: Target, line: int, header: Mapping[str, Any]) -> Follower:
         target.fail(line, error)
 
 
-def _plain_event(target: Target, follower: Follower, line: int, event: dict[str, Any]) -> None:
+def _plain_event(target: Target, follower: Follower, line: int, event: dict[str, Any]) -> bool:
+    """Whether it is one of the protocol's."""
     action = event.get("action")
     arguments = event.get("args", NOTHING)
     seen = event.get("state", NOTHING)
@@ -101,7 +103,7 @@ def _plain_event(target: Target, follower: Follower, line: int, event: dict[str,
     try:
         if type(action) is str:
             if action in target.options.skipped:
-                return
+                return False
             follower.step(line, action, arguments, seen, changes is not None)
         elif action is None and seen and not arguments:
             follower.saw(line, seen)
@@ -111,6 +113,7 @@ def _plain_event(target: Target, follower: Follower, line: int, event: dict[str,
             target.fail(line, f"an action's name is a string, not {show_json(action)}")
     except Foreign as error:
         target.fail(line, f"{error}{_skippable(action, follower)}")
+    return True
 
 
 def _skippable(action: Any, follower: Follower) -> str:

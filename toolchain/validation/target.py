@@ -27,7 +27,7 @@ Numbered = tuple[int, dict[str, Any]]
 class Target:
     """What the log is held against, and what was said about reading it."""
 
-    cls: type[Protocol]
+    cls: type[Protocol] | None
     protocol: ir.Protocol
     name: str
     options: Options

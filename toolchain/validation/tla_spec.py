@@ -23,7 +23,7 @@ from typing import Any
 from ...transpiler import ir
 from ...transpiler import valuetypes as types
 from ...transpiler.tla import Module, build_module, enumerations_of
-from ...transpiler.tla_config import Config
+from ...transpiler.tla_config import Assignment, Config
 from ...transpiler.tla_domains import domain_set, membership
 from ...transpiler.tla_expressions import outermost
 from ...transpiler.tla_library import LIBRARY, Used, definition
@@ -41,7 +41,7 @@ MOST_EVENTS = 20_000
 """Events of a log that is written for TLC: beyond that it takes minutes to read the module."""
 
 Kind = tuple[str | None, tuple[str, ...], tuple[str, ...], bool]
-"""What events of one operator have in common: action, named arguments, named variables, whether nothing else changes."""
+"""What events of one operator share: action, named arguments, named variables, whether nothing else changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ class LogSpecification:
     unexplained: str
 
 
-def log_specification(model: Model, events: Sequence[Event], options: Options) -> LogSpecification:
-    """The specification of a log: what it begins with first, as an event without an action, then its events.
+def log_specification(model: Model, begun: Event | None, events: Sequence[Event], options: Options) -> LogSpecification:
+    """The specification of a log: what is known of the state that it begins with, and its events.
 
     Refusals are left out: TLA+ has steps only. Raises `UserError` for a log that is too long, or has a value that no
     state has.
     """
-    return _Writer(model, options).specification([event for event in events if event.refused is None])
+    return _Writer(model, options).specification(begun, [event for event in events if event.refused is None])
 
 
 class _Writer:
@@ -75,15 +75,16 @@ class _Writer:
         taken: list[str] = []
         for wanted in ("Log", "position", "LogInit", "LogNext", "LogSpec", "Unexplained", "Event", "Unlogged"):
             taken.append(self.base.names.fresh(wanted, taken))
+        self.taken = taken
+        self.members: dict[str, str] = {}
         self.log, self.position, self.init, self.next, self.spec, self.unexplained, self.event, self.unlogged = taken
 
-    def specification(self, events: Sequence[Event]) -> LogSpecification:
+    def specification(self, begun: Event | None, events: Sequence[Event]) -> LogSpecification:
         if len(events) > MOST_EVENTS:
             raise UserError(f"{len(events):,} events are too many for a specification; at most {MOST_EVENTS:,} are not")
-        begun = [event for event in events[:1] if event.action is None]
-        rest = events[len(begun) :]
+        first = list(self._begins(begun))
         kinds: dict[Kind, int] = {}
-        records = [self._record(event, kinds.setdefault(_kind(event), len(kinds) + 1)) for event in rest]
+        records = [self._record(event, kinds.setdefault(_kind(event), len(kinds) + 1)) for event in events]
         operators = [self._operator(kind, number) for kind, number in kinds.items()]
         hidden = [self._hidden(name) for name in sorted(self.options.unlogged)]
         name = f"{module_name(self.protocol)}__log"
@@ -92,6 +93,7 @@ class _Writer:
             "\\* Whether a log is a behaviour of the protocol: it is one if and only if TLC reports that",
             f"\\* {self.unexplained} is violated. Generated; see docs/validate.md.",
             *self._head(),
+            *([f"CONSTANTS {', '.join(self.members.values())}"] if self.members else []),
             f"VARIABLE {self.position}",
             "",
             f"{self.log} == <<",
@@ -100,7 +102,7 @@ class _Writer:
             "",
             f"{self.init} ==",
             f"    /\\ {self.position} = 1",
-            *self._begins(begun),
+            *first,
             "",
             *(line for operator in operators for line in (*operator, "")),
             *(line for operator in hidden for line in (*operator, "")),
@@ -115,9 +117,9 @@ class _Writer:
             f"{self.unexplained} == {self.position} <= {len(records)}",
             "====",
         ]
-        config = Config(
-            "A log; a violation is the pass.", self.base.values.assignments, self.spec, (self.unexplained,), ()
-        )
+        members = (Assignment(name, value, "=", "a member") for value, name in self.members.items())
+        constants = (*self.base.values.assignments, *members)
+        config = Config("A log; a violation is the pass.", constants, self.spec, (self.unexplained,), ())
         files = {**module_files(self.base), f"{name}.tla": "\n".join(lines) + "\n", f"{name}.cfg": config_text(config)}
         return LogSpecification(files, name, self.unexplained)
 
@@ -160,6 +162,13 @@ class _Writer:
             return {}
         return {parameter.name: parameter.type for parameter in self.model.actions[action].parameters}
 
+    def _member(self, model_value: str) -> str:
+        """A constant that stands for a model value: a module cannot name one, only a .cfg can."""
+        if model_value not in self.members:
+            taken = (*self.taken, *self.members.values())
+            self.members[model_value] = self.base.names.fresh(f"the_{model_value}", taken)
+        return self.members[model_value]
+
     def _text(self, value: Any, kind: types.Type) -> str:
         return str(self._typed(value, kind))
 
@@ -167,7 +176,7 @@ class _Writer:
         """The value with the members of symmetric constants as what they are in TLA+: model values."""
         match kind:
             case types.Model() if isinstance(value, str):
-                return atom(self.base.values.models[kind.constant, value])
+                return atom(self._member(self.base.values.models[kind.constant, value]))
             case types.Optional(item) if value is not None:
                 return self._typed(value, item)
             case types.Set(element):
@@ -184,12 +193,12 @@ class _Writer:
             case _:
                 return value_text(value, self.used)
 
-    def _begins(self, begun: Sequence[Event]) -> Iterator[str]:
+    def _begins(self, begun: Event | None) -> Iterator[str]:
         if not self.options.anywhere:
             yield f"    /\\ {INIT}"
         kinds = {variable.name: variable.type for variable in self.protocol.variables}
-        for event in begun:
-            _, seen = self._values(event)
+        if begun is not None:
+            _, seen = self._values(begun)
             for name, value in seen.items():
                 yield f"    /\\ {self.base.names.variables[name]} = {self._text(value, kinds[name])}"
 

@@ -25,7 +25,7 @@ from .target import Target
 
 def validate(
     lines: Iterable[bytes],
-    cls: type[Protocol],
+    cls: type[Protocol] | ir.Protocol,
     *,
     name: str = "log",
     options: Options = Options(),  # noqa: B008  # it is immutable
@@ -34,8 +34,9 @@ def validate(
 ) -> tuple[Validation, ...]:
     """The answer for each instance of the protocol in a log; reading stops at the first event that is rejected.
 
-    lines: of the log, with their ends. name: of the log, for messages. constants: those that the log does not name.
-    instances: of a recording, by name; all of the protocol's if none is named.
+    lines: of the log, with their ends. cls: the protocol; its IR will do as well, but then nothing can run, and long
+    logs take their time. name: of the log, for messages. constants: those that the log does not name. instances: of a
+    recording, by name; all of the protocol's if none is named.
 
     Raises `LogError` for a log that cannot be read, or not as one of this protocol; `CompileError` for constants that
     the protocol cannot have.
@@ -46,7 +47,7 @@ def validate(
 
 def follow(
     lines: Iterable[bytes],
-    cls: type[Protocol],
+    cls: type[Protocol] | ir.Protocol,
     *,
     name: str = "log",
     options: Options = Options(),  # noqa: B008  # it is immutable
@@ -55,13 +56,15 @@ def follow(
     keeps: bool = False,
 ) -> tuple[Follower, ...]:
     """As `validate`: whoever has followed each instance, with its events where they are to be kept."""
-    protocol = compile_protocol(cls)
+    protocol = compile_protocol(cls) if isinstance(cls, type) else cls
     _demand_actions(protocol, options.unlogged)
     objects = numbered_objects(lines, name)
     first = next(objects, None)
     if first is None:
         raise LogError(name, 0, "it is empty: there is no event in it")
-    target = Target(cls, protocol, name, options, dict(constants or {}), tuple(instances), keeps)
+    target = Target(
+        cls if isinstance(cls, type) else None, protocol, name, options, dict(constants or {}), tuple(instances), keeps
+    )
     if first[1].get("format") == FORMAT:
         return follow_recording(target, first[1], objects)
     return (follow_plain(target, first, objects),)
