@@ -168,9 +168,11 @@ class TreeKVCache(Cache):  # type: ignore[misc]  # not typed in every version
             self.steps.commit()
             if self.provenance is not None:
                 self.provenance.committed(kept)
+            # The first ones may be in place already, as those of a chain are.
+            stay = next((place for place, slot in enumerate(kept) if slot != place + 1), len(kept))
             index = None
-            if kept != tuple(range(1, len(kept) + 1)):
-                index = torch.tensor([slot - 1 for slot in kept], device=self.rows[0].device)
+            if stay < len(kept):
+                index = torch.tensor([slot - 1 for slot in kept[stay:]], device=self.rows[0].device)
             for layer in self.rows:
                 layer.gather(base, kept, index)
             self._evict()

@@ -174,14 +174,16 @@ class TreeLayer(CacheLayerMixin):  # type: ignore[misc]  # not typed in every ve
     def gather(self, base: int, slots: Sequence[int], index: torch.Tensor | None) -> None:
         """Keep some of the rows above `base` (slot i is row base + i, counted from 1), in this order; cut the others.
 
-        index: the same slots less one, on this layer's device; None where they are 1 … k, which stay in place.
+        index: those at the end that have to move, less one each; None where all are in place, that is 1 … k.
         """
         if index is not None and self.is_initialized:
             first = self._start + base - self.low
+            rows = index.to(self._stores[0].device) + first
+            moved = len(index)
             for store in self._stores:
-                tail = store.narrow(2, first, self.written - base)
                 # Selected first, then written: a row may be needed after another has taken its place.
-                tail.narrow(2, 0, len(slots)).copy_(tail.index_select(2, index.to(tail.device)))
+                selected = store.index_select(2, rows.to(store.device))
+                store.narrow(2, first + len(slots) - moved, moved).copy_(selected)
         self.cut(base + len(slots))
 
     def cut(self, length: int) -> None:
