@@ -169,5 +169,16 @@ def test_orbits_and_states_are_not_compared() -> None:
     assert combine([some, other], job.instance.protocol).status == "invalid"
 
 
+def test_a_report_says_who_visited_every_state() -> None:
+    (some, _), (every, _) = of(), of(symmetry=False)
+    every = replace(every, engine="tlc")
+    assert orbits.of_orbits((), [some, every]) == ()
+    assert orbits.of_orbits(("nodes",), [some])[0].startswith("orbits are counted: states that differ only")
+    first, second = orbits.of_orbits(("nodes",), [some, every])
+    assert first.startswith("orbits are counted")
+    assert second == "tlc visited every state: it would have to try too many renamings for each"
+    assert orbits.of_orbits(("nodes",), [every]) == (second,)
+
+
 def test_the_reason_names_the_properties() -> None:
     assert orbits.unsound(["a", "b"]) == "a, b cannot be judged on orbits: symmetry is for safety only"

@@ -47,6 +47,16 @@ def test_protocols_and_their_variants(cls: type[Protocol], constants: Mapping[st
     assert tally.counts["graphs that shrank"] > 0
 
 
+def test_deadlocks() -> None:
+    """An election that may not end ends: as early on orbits as on states."""
+    protocol = compile_protocol(symmetric.Election)
+    endless = replace(protocol, properties=tuple(item for item in protocol.properties if item.kind != "terminal"))
+    endless = replace(endless, actions=(protocol.action("vote"),))
+    tally = Tally()
+    compare_symmetry(instantiate(endless), tally)
+    assert tally.counts["verdict: deadlock_free"] == 1
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("cls", [cls for cls, _ in PROTOCOLS], ids=lambda cls: str(cls.__name__))
 def test_protocols_with_more_members(cls: type[Protocol]) -> None:
