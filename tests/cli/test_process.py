@@ -82,6 +82,56 @@ def test_a_signal_leaves_nothing_behind(number: int, code: int, word: str, engin
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "terminated")],
+)
+def test_a_signal_while_the_command_line_is_loaded(number: int, code: int, word: str, tmp_path: Path) -> None:
+    """No traceback of Python's: click stands here for whatever is being loaded when the signal comes."""
+    (tmp_path / "click.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
+    process = start("run", "rollback", PYTHONPATH=str(tmp_path), PYTHONDONTWRITEBYTECODE="1")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (code, "", f"{word}\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+def test_interrupts_that_are_ignored_stay_ignored() -> None:
+    """As a shell starts what runs in the background."""
+    command = [*COMMAND, "run", "rollback", "--engine", "explorer"]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    for _ in range(20):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.soak
+def test_interrupts_at_any_moment() -> None:
+    """From when Python itself has begun to the end: always the word and the code, or the whole output."""
+    seen: dict[int, int] = {}
+    for step in range(120):
+        process = start("run", "rollback", "--engine", "explorer")
+        time.sleep(0.06 + 0.005 * step)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        seen[process.returncode] = seen.get(process.returncode, 0) + 1
+        assert "Traceback" not in err, (step, err)
+    assert seen.keys() <= {0, 4, 130}
+    assert seen[130] > 5
+
+
 RING = """\
 from typing import Annotated
 
