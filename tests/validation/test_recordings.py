@@ -10,11 +10,17 @@ import pytest
 
 from protocheck import GuardRefused, Protocol, without
 from protocheck.protocols.dispatch import Dispatch
+from protocheck.protocols.hand_off import HandOff
 from protocheck.protocols.rollback import Rollback
+from protocheck.protocols.tree_cache import TreeCache
+from protocheck.protocols.walk import Walk
 from protocheck.runtime import Recorder, Scheduler
+from protocheck.toolchain.check import check_protocol
+from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.validation.lines import LogError
 from protocheck.toolchain.validation.results import Options, Validation
 from protocheck.toolchain.validation.validate import validate
+from protocheck.transpiler.frontend import compile_protocol
 
 
 def recorded() -> list[dict[str, Any]]:
@@ -179,3 +185,34 @@ def test_damaged_recordings() -> None:
         assert message in str(caught.value)
     with pytest.raises(LogError, match="--set"):
         asked(lines, constants={"max_len": 6})
+
+
+BUILT_IN: tuple[type[Protocol], ...] = (Rollback, Dispatch, TreeCache, HandOff, Walk)
+
+
+@pytest.mark.parametrize("cls", BUILT_IN, ids=lambda cls: cls.__name__)
+def test_what_a_variant_does_is_refused_where_the_guard_was(cls: type[Protocol]) -> None:
+    """The checker's counter-example of each guard, run on the class without it and recorded."""
+    protocol = compile_protocol(cls)
+    report = check_protocol(protocol, {}, engines=[ExplorerEngine()], mutate=True)
+    tried = 0
+    for mutant in report.mutants or ():
+        trace = mutant.verdict.answer.trace
+        if trace is None:
+            continue
+        file = io.StringIO()
+        with Recorder(file) as recorder:
+            run = Scheduler(recorder=recorder).adopt(without(cls, mutant.guard)())
+            try:
+                for step in [*trace.steps[1:], *([trace.closing] if trace.closing else [])]:
+                    getattr(run, step.action or "")(**dict(step.arguments))
+            except Exception:  # the step that the guard would have refused cannot even be taken
+                assert mutant.verdict.violated == "well_defined"
+                continue
+        tried += 1
+        (found,) = validate(file.getvalue().encode().splitlines(keepends=True), cls)
+        assert found.rejection is not None, mutant.guard
+        action, guard = mutant.guard.split(".")
+        assert found.rejection.event.startswith(f"{action}(")
+        assert found.rejection.reasons[0].text == f"it is refused by {guard}"
+    assert tried >= len(protocol.guard_names) // 2

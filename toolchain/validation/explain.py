@@ -35,9 +35,9 @@ def rejection(possible: Possible, event: Event) -> Rejection:
     found: Counter[Cause] = Counter()
     for state in states[:MOST_EXPLAINED]:
         # An action without named arguments fails for each of them, often for the same reason.
-        found.update(set(itertools.islice(_causes(possible.model, state, event), MOST_TRIED)))
-    most = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:MOST_REASONS]
-    reasons = tuple(Reason(text, number, where) for (text, where), number in most)
+        found.update(dict.fromkeys(itertools.islice(_causes(possible.model, state, event), MOST_TRIED), 1))
+    # Equally frequent ones as they were found: what the protocol says of the step, then what the log says of it.
+    reasons = tuple(Reason(text, number, where) for (text, where), number in found.most_common(MOST_REASONS))
     instead = tuple(_instead(possible.model, states[0])) if states else ()
     return Rejection(event.line, event_text(event), reasons, states[:MOST_STATES], len(states), instead)
 
@@ -61,8 +61,12 @@ def _json_text(data: Any) -> str:
 
 def _causes(model: Model, state: State, event: Event) -> Iterator[Cause]:
     values, impossible = model.values(event.seen)
+    yield from _spoken_against(model, state, event, values)
     for text in impossible.values():
         yield text, ""
+
+
+def _spoken_against(model: Model, state: State, event: Event, values: dict[str, Any]) -> Iterator[Cause]:
     if event.action is None:
         if not agrees(state, values):
             for name, value in values.items():
