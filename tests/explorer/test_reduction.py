@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from protocheck.transpiler import domains
 from protocheck.transpiler import valuetypes as types
 from protocheck.transpiler.domains import Domain
-from protocheck.transpiler.instance import Instance
+from protocheck.transpiler.frontend import compile_protocol
+from protocheck.transpiler.instance import Instance, instantiate
 from protocheck.transpiler.packing import layouts, low
 from protocheck.transpiler.packing.builder import Builder
+from protocheck.transpiler.packing.program import compile_program
 from protocheck.transpiler.packing.reduction import (
     MOST_ORDERS,
     Orders,
@@ -35,6 +37,7 @@ from protocheck.transpiler.packing.reduction import (
 from protocheck.transpiler.packing.steps import Frame
 from protocheck.transpiler.symmetry import orbit, renamed_state, renamings, symmetric_sets
 
+from .. import symmetric
 from ..build import constant, protocol
 
 NODE, PAGE = types.Model("nodes"), types.Model("pages")
@@ -206,6 +209,11 @@ def judge(made: Reduced, state: Mapping[str, Any]) -> None:
             expected = [*columns]
             expected[place], expected[place + 1] = columns[place + 1], columns[place]
             assert [made.value(column, after) for column in item.columns] == expected
+            for beside in made.reduction.sets:
+                if beside is not item:
+                    assert [made.value(column, after) for column in beside.columns] == [
+                        made.value(column, word) for column in beside.columns
+                    ]
 
 
 def _changed(made: Reduced, word: int, changes: Any) -> int:
@@ -242,6 +250,15 @@ def test_what_is_about_single_members_is_sorted_only(domain: Domain) -> None:
 @pytest.mark.parametrize("domain", RELATED, ids=str)
 def test_what_relates_members_is_tried_in_every_order(domain: Domain) -> None:
     assert reduced([domain]).reduction.related
+
+
+def test_what_is_generated(golden: Callable[[str, str], None]) -> None:
+    """The code that finds a representative, for what is about members alone and for what relates them."""
+    texts = []
+    for cls in (symmetric.LockServer, symmetric.Election):
+        text = compile_program(instantiate(compile_protocol(cls)), symmetry=True).text
+        texts.append(text[: text.index("def initial")].strip())
+    golden("representatives.txt", "\n\n\n".join(texts) + "\n")
 
 
 def test_numbers_tell_related_members_apart() -> None:

@@ -60,11 +60,6 @@ class Reduction:
 
     sets: tuple[Exchangeable, ...]
 
-    @property
-    def constants(self) -> tuple[str, ...]:
-        """The names of the constants."""
-        return tuple(item.members.constant for item in self.sets)
-
     @cached_property
     def related(self) -> tuple[Exchangeable, ...]:
         """The sets whose columns do not tell everything."""
