@@ -110,7 +110,9 @@ def _change(move: Move, name: str, *, whole: bool = False) -> _Cell:
 
 def _broken(text: str) -> tuple[str, ...]:
     """A value in lines of a width, broken behind commas and blanks where there are any."""
-    return tuple(textwrap.wrap(text, MOST, break_long_words=True, break_on_hyphens=False)) or ("",)
+    # Wide characters take the place of two.
+    most = MOST if _width(text) <= len(text) * ADVANCE else MOST // 2
+    return tuple(textwrap.wrap(text, most, break_long_words=True, break_on_hyphens=False)) or ("",)
 
 
 def _notes(example: DescribedTrace, steady: dict[str, str]) -> list[_Cell]:
