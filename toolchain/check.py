@@ -116,7 +116,7 @@ def check_protocol(
         gated=mutate and baseline.status != "holds",
         warnings=warnings,
         problems=_problems(protocol, mutants),
-        notes=(*of_orbits(reduced, baseline.results), *dict.fromkeys(n for one in baseline.results for n in one.notes)),
+        notes=(*of_orbits(reduced), *dict.fromkeys(n for one in baseline.results for n in one.notes)),
         seconds=time.monotonic() - started,
     )
 

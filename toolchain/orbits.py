@@ -8,7 +8,6 @@ from ..transpiler import ir
 from ..transpiler.instance import Instance
 from ..transpiler.symmetry import symmetric_sets
 from .errors import UserError
-from .results import EngineResult
 
 
 def liveness_among(protocol: ir.Protocol, properties: Iterable[str] | None) -> tuple[str, ...]:
@@ -36,20 +35,14 @@ def reduced_constants(instance: Instance, requested: Sequence[str], symmetry: bo
     return constants
 
 
-def of_orbits(constants: Sequence[str], results: Iterable[EngineResult]) -> tuple[str, ...]:
-    """What a report says of its counts, where some constants were made use of; engines may have visited all states."""
-    counted = [result for result in results if result.stats is not None]
-    if not constants or not counted:
+def of_orbits(constants: Sequence[str]) -> tuple[str, ...]:
+    """What a report says of its counts, where some constants were made use of."""
+    if not constants:
         return ()
-    whole = [result.engine for result in counted if result.stats is not None and not result.stats.orbits]
-    notes = []
-    if len(whole) < len(counted):
-        notes.append(
-            f"orbits are counted: states that differ only in the names of {' and '.join(constants)} count as one "
-            "(--no-symmetry counts each)"
-        )
-    notes += [f"{engine} visited every state: it would have to try too many renamings for each" for engine in whole]
-    return tuple(notes)
+    names = " and ".join(constants)
+    return (
+        f"orbits are counted: states that differ only in the names of {names} count as one (--no-symmetry counts each)",
+    )
 
 
 def _refusal(protocol: ir.Protocol, constants: Sequence[str], liveness: Sequence[str], requested: Sequence[str]) -> str:

@@ -47,7 +47,7 @@ from .traces import State, Trace, TraceStep
 _INTERPRETED_STATES = 200
 
 MOST_RENAMINGS = 5_040
-"""TLC tries every renaming for each state it finds: beyond those of 7 members it is faster without."""
+"""TLC tries every renaming for each state that it finds. With those of 7 members it is hardly faster than without."""
 
 _SHORTER = "a shorter counter-example"
 
@@ -190,12 +190,17 @@ class Check(Runs):
 
     def reduced(self, module: Module) -> Module:
         """The module, with its symmetry only where this check is to make use of it."""
-        renamings = count_renamings(symmetric_sets(self.instance))
-        if not self.job.symmetry or renamings > MOST_RENAMINGS:
+        if not self.job.symmetry or module.symmetry is None:
             return replace(module, symmetry=None)
         liveness = liveness_among(self.protocol, self.job.properties)
-        if module.symmetry is not None and liveness:
+        if liveness:
             raise Doubt("invalid", unsound(liveness))
+        renamings = count_renamings(symmetric_sets(self.instance))
+        if renamings > MOST_RENAMINGS:
+            reason = (
+                f"TLC tries each of {renamings:,} renamings for each state, and up to {MOST_RENAMINGS:,} are bearable"
+            )
+            raise Doubt("inconclusive", f"{reason}; --no-symmetry lets it visit every state")
         return module
 
     def can_be_called(self, action: ir.Action) -> bool:

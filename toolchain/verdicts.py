@@ -110,9 +110,6 @@ def _different_counts(answer: EngineResult, other: EngineResult, same_depth: boo
         return ""
     bounded = answer.stats.at_least or other.stats.at_least
     keys = ("distinct", *(() if bounded else ("generated",)), *(("depth",) if same_depth else ()))
-    if answer.stats.orbits is not other.stats.orbits:
-        # One counts orbits and one states; what they have in common is how deep they lie.
-        keys = ("depth",) if same_depth else ()
     differing = [
         f"{key} {getattr(answer.stats, key)} and {getattr(other.stats, key)}"
         for key in keys

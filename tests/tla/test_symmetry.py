@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from protocheck.toolchain import tlc_engine
+from protocheck.toolchain import tlc_runs
+from protocheck.toolchain.check import check_protocol
 from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.generate import render
 from protocheck.toolchain.results import CheckJob
@@ -114,19 +115,24 @@ def test_liveness_is_refused_under_symmetry(toolchain: Toolchain) -> None:
         assert engine.check(CheckJob(instance, safety(instance.protocol), symmetry=True)).status == "holds"
 
 
-def test_beyond_so_many_renamings_tlc_visits_every_state(toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tlc_engine, "MOST_RENAMINGS", 5)
-    instance = instantiate(compile_protocol(symmetric.Election))
-    found = TlcEngine(toolchain).check(CheckJob(instance, safety(instance.protocol), symmetry=True))
-    assert found.stats is not None
-    assert (found.status, found.stats.distinct, found.stats.orbits) == ("holds", 94, False)
+def test_beyond_so_many_renamings_tlc_is_not_asked(toolchain: Toolchain) -> None:
+    """It would not come to an end; whoever else was asked answers, and TLC is said not to have confirmed it."""
+    managers = {"managers": frozenset(f"rm{number}" for number in range(1, 9))}
+    protocol = compile_protocol(example("two_phase_commit").TwoPhaseCommit)
+    job = CheckJob(instantiate(protocol, managers), safety(protocol), symmetry=True)
+    found = TlcEngine(toolchain).check(job)
+    assert (found.status, found.stats) == ("inconclusive", None)
+    assert found.reason.startswith("TLC tries each of 40,320 renamings")
+    assert "--no-symmetry" in found.reason
+    report = check_protocol(protocol, managers, engines=[ExplorerEngine(), TlcEngine(toolchain)])
+    assert (report.exit_code, report.baseline.unconfirmed) == (0, ("tlc",))
 
 
 def test_a_configuration_that_lost_its_symmetry_is_no_pass(
     toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = tlc_engine.config_text
-    monkeypatch.setattr(tlc_engine, "config_text", lambda config: real(replace(config, symmetry=None)))
+    real = tlc_runs.config_text
+    monkeypatch.setattr(tlc_runs, "config_text", lambda config: real(replace(config, symmetry=None)))
     instance = instantiate(compile_protocol(symmetric.Election))
     found = TlcEngine(toolchain).check(CheckJob(instance, safety(instance.protocol), symmetry=True))
     assert found.status == "invalid"
