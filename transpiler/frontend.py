@@ -77,6 +77,8 @@ class _Compilation:
         for alias in self.declarations.aliases():
             with self.reporting():
                 self.alias(alias)
+        with self.reporting():
+            self.check_fairness(self.declarations.fairness, self.declarations.span)
         init = self.init()
         actions = [item for item in map(self.action, self.declarations.methods("action")) if item is not None]
         properties = [item for method in self.declarations.methods() for item in self.property(method)]
@@ -288,6 +290,14 @@ class _Compilation:
         with self.reporting():
             scope, parameters = self.parameters(self.method_scope(method), method)
             steps, updates = action_body(scope.with_later_names(method.node.body), method.node.body)
+            self.check_fairness(method.mark.fairness, method.span)
+            if method.mark.each and method.mark.fairness is None:
+                self.refuse(
+                    Code.DECLARATION,
+                    method,
+                    "each=... says whose fairness, but not which",
+                    'write `@action(fairness="weak", each=...)`',
+                )
             for name in method.mark.each:
                 if name not in {item.name for item in parameters}:
                     self.refuse(Code.DECLARATION, method, f"each={name!r} names no parameter of {method.name}")
@@ -302,6 +312,18 @@ class _Compilation:
                 span=method.span,
             )
         return None
+
+    def check_fairness(self, fairness: object, span: Span) -> None:
+        if fairness not in (None, "weak", "strong"):
+            raise Refused(
+                Diagnostic(
+                    Code.DECLARATION,
+                    span,
+                    f"fairness={fairness!r} is no fairness",
+                    "what stays possible is taken in the end (weak), or what is possible again and again (strong)",
+                    'write fairness="weak" or fairness="strong"',
+                )
+            )
 
     # ------------------------------------------------------------------------------------------------- properties
 

@@ -74,8 +74,6 @@ class Protocol:
         **keywords: Any,
     ) -> None:
         super().__init_subclass__(**keywords)
-        if fairness not in (None, "weak", "strong"):
-            raise ValueError(f'fairness is "weak" or "strong", not {fairness!r}')
         if refines is not None:
             if not (isinstance(refines, type) and issubclass(refines, Protocol)) or refines is Protocol:
                 raise TypeError(f"refines=... names a protocol class, not {refines!r}")
@@ -148,11 +146,7 @@ def action(
 
     `fairness` is of the action as a whole; with `each="n"` of every instance of parameter n.
     """
-    if fairness not in (None, "weak", "strong"):
-        raise ValueError(f'fairness is "weak" or "strong", not {fairness!r}')
     names = (each,) if isinstance(each, str) else tuple(each)
-    if names and fairness is None:
-        raise ValueError("each=... says whose fairness; say which, with fairness=...")
     mark = Mark("action", fairness, names)
     return _attach(function, mark) if function is not None else lambda later: _attach(later, mark)
 
