@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers as repetitive_module
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from protocheck.runtime.demonstration.shipped import WeightsError, load_block_dr
 from protocheck.runtime.drafters.assistant import AssistantDrafter
 from protocheck.runtime.drafters.base import Context, Outcome, TargetFacts
 from protocheck.runtime.drafters.prompt_lookup import PromptLookupDrafter
+from protocheck.runtime.request import Emitted
 from protocheck.runtime.tree import DraftTree
 
 from .decoder_models import (
@@ -39,22 +40,30 @@ UNPAID = 0.04
 """The share of time that drafts which do not pay may cost."""
 
 
+class LeftOut(Exception):
+    """A case that cannot be measured here, and why."""
+
+
 @dataclass(frozen=True)
 class Way:
-    """One way to generate. run: the text, [1, n] int64. decoder: ours, whose statistics are shown."""
+    """One way to generate. run: the text, [1, n] int64. decoder: ours, whose statistics are shown. stream: the tokens
+    of the text one by one, by a decoder that has learned nothing yet."""
 
     name: str
     run: Callable[[], torch.Tensor]
     decoder: SpeculativeDecoder | None = None
+    stream: Callable[[], Iterator[Emitted]] | None = None
 
 
 @dataclass(frozen=True)
 class Bound:
-    """`one` is expected to be at least `least` times as fast as `other`."""
+    """`one` is expected to be at least `least` times as fast as `other`. in_turns: both stream their text, some tokens
+    at a time in turns, which tells a few percent apart on a machine whose speed changes."""
 
     one: str
     other: str
     least: float
+    in_turns: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,11 @@ class Generate:
     def ours(self, name: str, drafter: Any, **settings: Any) -> Way:
         """By this decoder."""
         decoder = SpeculativeDecoder(self.target, drafter, **settings)
-        return Way(name, lambda: decoder.generate(self.ids, **self.arguments), decoder)
+
+        def stream() -> Iterator[Emitted]:
+            return SpeculativeDecoder(self.target, drafter, **settings).stream(self.ids, **self.arguments)
+
+        return Way(name, lambda: decoder.generate(self.ids, **self.arguments), decoder, stream)
 
 
 def assistant(size: str, length: int, device: torch.device) -> Case:
@@ -187,19 +200,19 @@ def unpaid(size: str, length: int, device: torch.device) -> Case:
             calls.ours(f"{OURS}random drafts, always", RandomChains(), adaptive=False),
             calls.ours(f"{OURS}lookup, adaptive", PromptLookupDrafter()),
         ),
-        (Bound(wrong, none, 1 - UNPAID),),
+        (Bound(wrong, none, 1 - UNPAID, in_turns=True),),
     )
 
 
 def demonstration(length: int, device: torch.device) -> Case:
-    """The demonstration's target and its block drafter, both trained on Python source."""
+    """The demonstration's target and its block drafter, both trained on Python source. Raises LeftOut without them."""
     try:
         target, drafter, tokenizer = load_target().to(device), load_block_drafter(), load_tokenizer()
     except WeightsError as error:
-        raise SystemExit(f"demonstration: {error}") from None
+        raise LeftOut(str(error)) from None
     prompt = tuple(tokenizer.encode(_BEGINNING))
     calls = Generate(target, prompt, length, device)
-    theirs, ours = f"{THEIRS}lookup, 10 tokens", f"{OURS}lookup, 16 nodes, adaptive"
+    ours = f"{OURS}lookup, 16 nodes"
     return Case(
         "demonstration",
         f"the demonstration's target of {parameters(target) / 1e6:.1f} M, and its block drafter; a prompt of "
@@ -212,8 +225,9 @@ def demonstration(length: int, device: torch.device) -> Case:
             calls.ours(f"{OURS}no drafts", None),
             calls.ours(f"{OURS}block, 16 nodes", drafter, adaptive=False),
             calls.ours(f"{OURS}block, 16 nodes, adaptive", load_block_drafter()),
-            calls.theirs(theirs, prompt_lookup_num_tokens=10),
-            calls.ours(ours, PromptLookupDrafter()),
+            calls.theirs(f"{THEIRS}lookup, 10 tokens", prompt_lookup_num_tokens=10),
+            calls.ours(ours, PromptLookupDrafter(), adaptive=False),
+            calls.ours(f"{ours}, adaptive", PromptLookupDrafter()),
         ),
         (),
     )
