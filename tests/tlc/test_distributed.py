@@ -219,7 +219,18 @@ def test_a_port_that_is_taken(toolchain: Toolchain, temporary: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(RunError, match=f"cannot listen at port {port}"):
-            run_distributed(job("Safe"), Crew(1, port=port), toolchain)
+            run_distributed(job("Safe", timeout=60), Crew(1, port=port), toolchain)
+    assert_nothing_is_left(temporary)
+
+
+def test_a_host_that_cannot_resolve_its_own_name(
+    toolchain: Toolchain, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protocheck.toolchain.tlc.distributed._ENDING", 0.5)
+    monkeypatch.setattr("protocheck.toolchain.tlc.distributed.hosts_file", lambda meeting: "127.0.0.1 localhost\n")
+    with pytest.raises(RunError, match="cannot find the address of this host by its name") as raised:
+        run_distributed(job("Safe", timeout=60), Crew(1), toolchain)
+    assert "/etc/hosts" in str(raised.value)
     assert_nothing_is_left(temporary)
 
 

@@ -30,7 +30,7 @@ from .distributed_command import (
 from .distributed_outcome import read_distributed_outcome, workers_computed
 from .driver import TlcJob, TlcRun, Toolchain, find_toolchain
 from .errors import OutputError, RunError
-from .messages import Message, MessageReader, Transcript
+from .messages import ERROR, Message, MessageReader
 from .process import Finished, run_process
 from .stats import TlcProgress, read_progress
 from .workspace import TlcWorkspace
@@ -42,7 +42,13 @@ REMOTE_PATIENCE = 600.0
 """Seconds in which the first worker must have come where somebody has to start it on another host."""
 
 _FAREWELL = 5.0
+_ENDING = 10.0
+_LONGEST_LOOK = 0.5
+_LAST_BLOCKS = 120.0
+"""After an error the server waits for the answer of every worker that is at work; a block of states takes seconds."""
+
 _PORT_TAKEN = re.compile(r"Port already in use|Address already in use|BindException")
+_NO_NAME = "UnknownHostException"
 _ATTEMPTS = 3
 
 
@@ -106,7 +112,7 @@ def run_distributed(
 
     Raises:
         JavaNotFound, TlcNotFound: if `toolchain` is not given and there is none.
-        RunError: Java could not be started, or lacks what the mode needs; the port is taken.
+        RunError: Java could not be started, or lacks what the mode needs; the port is taken; this host has no address.
         OutputError: the server printed something that cannot be read; the working directory is kept and named.
     """
     toolchain = toolchain or find_toolchain(archive="off")
@@ -152,9 +158,11 @@ class _Attempt:
         self._ended: float | None = None
         self._serving = False
         self._finished = False
+        self._last_word: float | None = None
         self._joined = 0
         self._lost = 0
-        self._waiting_since = time.monotonic()
+        self._clock = _Clock()
+        self._waiting_since = self._clock.seconds
         self._problem = ""
         self._workers: _Workers | None = None
 
@@ -164,7 +172,6 @@ class _Attempt:
         with TlcWorkspace(files) as workspace, ExitStack() as stack:
             self._workers = stack.enter_context(_Workers(self, workspace))
             command = self._server(workspace)
-            self._waiting_since = time.monotonic()
             finished = run_process(
                 command,
                 directory=workspace.path,
@@ -203,11 +210,13 @@ class _Attempt:
 
     def _note(self, message: Message) -> None:
         now = time.monotonic()
+        if any(each.severity == ERROR for each in message.flattened()):
+            self._last_word = self._clock.seconds
         match message.code:
             case codes.COMPUTING_INITIAL:
                 self._began = now
             case codes.SERVER_RUNNING:
-                self._serving, self._waiting_since = True, now
+                self._serving, self._waiting_since = True, self._clock.seconds
                 if self.ready is not None:
                     self.ready("" if self.meeting.is_local else remote_worker_line(self.meeting))
                 if self._workers is not None:
@@ -215,9 +224,9 @@ class _Attempt:
             case codes.WORKER_REGISTERED:
                 self._joined += 1
             case codes.WORKER_DEREGISTERED:
-                self._lost, self._waiting_since = self._lost + 1, now
+                self._lost, self._waiting_since = self._lost + 1, self._clock.seconds
             case codes.FINISHED:
-                self._ended, self._finished = now, True
+                self._ended, self._last_word, self._finished = now, self._clock.seconds, True
             case code if code in codes.PROGRESS:
                 self._ended = now
                 shown = read_progress(message)
@@ -228,11 +237,20 @@ class _Attempt:
 
     def _is_hopeless(self) -> bool:
         """Whether to end the server, since it will wait for ever."""
-        if self._finished or not self._serving or self._problem:
-            return bool(self._problem)
+        self._clock.look()
+        if self._problem:
+            return True
+        at_work = self._serving and not self._finished
+        patience = _LAST_BLOCKS if at_work else _ENDING
+        if self._last_word is not None and self._clock.seconds - self._last_word > patience:
+            # Threads of RMI's keep a Java alive that has nothing left to do.
+            self._problem = "it did not end after it had said its last word, or an error"
+            return True
+        if self._finished or not self._serving:
+            return False
         present = self._joined - self._lost
         assert self._workers is not None
-        waited = time.monotonic() - self._waiting_since
+        waited = self._clock.seconds - self._waiting_since
         if self.meeting.is_local and self._workers.all_ended():
             # The server notices at its next call; whoever ended after the last of them is not lost.
             if present == 0 or waited > self._patience() or self._joined < self.crew.workers:
@@ -255,7 +273,14 @@ class _Attempt:
         stderr = workspace.stderr.read_text(encoding="utf-8", errors="replace")
         transcript = self._reader.finish()
         exit_status = finished.exit_status if finished.ended == "itself" else None
-        self.port_was_taken = _names_a_taken_port(transcript, stderr)
+        printed = "\n".join([transcript.loose, stderr, *(message.text for message in transcript.messages)])
+        if _NO_NAME in printed:
+            raise RunError(
+                "Java cannot find the address of this host by its name.",
+                reason=next(line.strip() for line in printed.splitlines() if _NO_NAME in line),
+                remedy="Add the name that `hostname` prints to /etc/hosts, beside the address that others reach.",
+            )
+        self.port_was_taken = bool(_PORT_TAKEN.search(printed))
         try:
             outcome = read_distributed_outcome(
                 transcript, exit_status, stderr=stderr, ended=self._why_ended(finished, outputs), workers=self._joined
@@ -303,9 +328,17 @@ class _Attempt:
                 return f"TLC was ended because its files grew beyond {self.job.disk_limit_mb} MiB."
 
 
-def _names_a_taken_port(transcript: Transcript, stderr: str) -> bool:
-    printed = "\n".join([transcript.loose, stderr, *(message.text for message in transcript.messages)])
-    return bool(_PORT_TAKEN.search(printed))
+class _Clock:
+    """Seconds in which this process could look: where it was paused, so was what it waits for, or may have been."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._looked = time.monotonic()
+
+    def look(self) -> None:
+        now = time.monotonic()
+        self.seconds += min(now - self._looked, _LONGEST_LOOK)
+        self._looked = now
 
 
 def _complaint(output: str) -> str:
