@@ -74,8 +74,8 @@ def lay_out(root: Path = ROOT, target: Path = MAPPED) -> Path:
         if item.name != "__pycache__":
             (package / item.name).symlink_to(item)
     for name, folder in mapped_packages(root).items():
-        # Packages further down are reached through the link of their parent.
-        if name.count(".") == 1:
+        # Packages further down are reached through the link of their parent, and so is what lies in protocheck/ itself.
+        if name.count(".") == 1 and folder.parent != root / "protocheck":
             (package / name.partition(".")[2]).symlink_to(folder)
     return target
 

@@ -27,8 +27,8 @@ _NO_PROGRAM = """  why: the module ends the program while it is imported
   instead: put what only a program does under `if __name__ == "__main__":`"""
 
 
-def load_protocol(target: str) -> type[Protocol]:
-    """The class that `target` names.
+def load_protocol(target: str, folder: str | Path = "") -> type[Protocol]:
+    """The class that `target` names; files and modules are looked for from `folder`, "" for the working directory.
 
     `rollback` (a built-in protocol), `path/to/mine.py:MyProtocol`, `mine.py` with a single protocol, or
     `package.module:MyProtocol`. Raises `UserError` where there is none, with the nearest match, and where the user's
@@ -38,11 +38,11 @@ def load_protocol(target: str) -> type[Protocol]:
     if not colon:
         place, class_name = target, ""
     if place.endswith(".py") or os.sep in place:
-        return _choose(_import_file(Path(place)), class_name, place)
+        return _choose(_import_file(Path(folder, place)), class_name, place)
     if not colon and "." in place and os.path.isfile(place):
         raise UserError(f"{place} is no Python source file (*.py)")
     if colon or "." in place:
-        return _choose(_import_module(place, target), class_name, place)
+        return _choose(_import_module(place, target, folder), class_name, place)
     return _built_in(place)
 
 
@@ -137,12 +137,12 @@ def _is_free(name: str, path: Path) -> bool:
     return other is None or (other.origin is not None and Path(other.origin).resolve() == path)
 
 
-def _import_module(name: str, target: str) -> ModuleType:
+def _import_module(name: str, target: str, folder: str | Path) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
         raise UserError(f"{target} names no protocol; write mine.py:MyProtocol or package.module:MyProtocol")
     try:
         # A console script has its own folder first on the path, not the one a user stands in.
-        with _importing_beside(os.getcwd()):
+        with _importing_beside(os.path.abspath(folder)):
             return importlib.import_module(name)
     except CompileError:
         raise

@@ -1,9 +1,9 @@
-"""`--set name=value`: the text of a value read by the type of the constant it is for."""
+"""Values of constants read by the type of the constant they are for: the texts of `--set name=value`, and TOML's."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..transpiler import ir
@@ -37,6 +37,53 @@ def read_settings(protocol: ir.Protocol, settings: Iterable[str]) -> dict[str, A
             reason = f" ({error})" if str(error) else ""
             raise UserError(f"--set {setting}: {text.strip() or 'an empty text'} is no {kind}{reason}") from None
     return values
+
+
+def read_values(protocol: ir.Protocol, values: Mapping[str, object]) -> dict[str, Any]:
+    """Constants by name from what TOML or JSON can say; raises `UserError` for an unknown name or an unfitting value.
+
+    Arrays are sets, sequences or tuples, as the constant's type has it; a text is read as in `--set` wherever the type
+    is none of texts, so that everything can be written: `"none"`, `"Mode.FAST"`, `"a,b"`.
+    """
+    known = [constant.name for constant in protocol.constants]
+    found = {}
+    for name, value in values.items():
+        if name not in known:
+            raise UserError(f"{protocol.name} has no constant {name}{nearest(name, known)}")
+        kind = protocol.constant(name).type
+        try:
+            found[name] = _typed(value, kind)
+        except ValueError as error:
+            reason = f" ({error})" if str(error) else ""
+            raise UserError(f"{value!r} is no value for the constant {name}, whose type is {kind}{reason}") from None
+    return found
+
+
+def _typed(value: object, kind: types.Type) -> Any:
+    match value, kind:
+        case _, types.Optional(item):
+            return _read(value, kind) if isinstance(value, str) else _typed(value, item)
+        case str(), _:
+            return value if isinstance(kind, types.Str | types.Model) else _read(value, kind)
+        case bool(), types.Bool():
+            return value
+        case int(), types.Int() if not isinstance(value, bool):
+            return value
+        case list(), types.Set(element):
+            members = [_typed(part, element) for part in value]
+            if len(set(members)) != len(members):
+                raise ValueError("a member is named twice")
+            return frozenset(members)
+        case list(), types.Sequence(element):
+            return tuple(_typed(part, element) for part in value)
+        case list(), types.Tuple(items):
+            if len(value) != len(items):
+                raise ValueError(f"it has {len(items)} components")
+            return tuple(_typed(part, item) for part, item in zip(value, items, strict=True))
+        case dict(), types.Function(key, result):
+            return canonical({_typed(name, key): _typed(part, result) for name, part in value.items()})
+        case _:
+            raise ValueError
 
 
 def _example(protocol: ir.Protocol) -> str:

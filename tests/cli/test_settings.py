@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from protocheck.toolchain.errors import UserError
-from protocheck.toolchain.settings import read_settings
+from protocheck.toolchain.settings import read_settings, read_values
 from protocheck.transpiler import ir
 from protocheck.transpiler import valuetypes as types
-from protocheck.transpiler.valuetypes import BOOL, INT, STR
+from protocheck.transpiler.valuetypes import BOOL, INT, STR, FrozenDict
 
 from ..handmade import rollback
 
@@ -94,3 +94,61 @@ def test_a_mistake_is_told_in_words_and_not_in_pythons() -> None:
     with pytest.raises(UserError) as caught:
         read_settings(rollback(), ["max_len="])
     assert str(caught.value) == "--set max_len=: an empty text is no int"
+
+
+# ------------------------------------------------------------------------------------------------- values of TOML
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "read"),
+    [
+        (INT, 6, 6),
+        (INT, "6", 6),
+        (BOOL, True, True),
+        (BOOL, "no", False),
+        (STR, "a b", "a b"),
+        (STR, "'quoted'", "'quoted'"),
+        (types.Set(STR), ["ann", "bob"], frozenset({"ann", "bob"})),
+        (types.Set(STR), "ann,bob", frozenset({"ann", "bob"})),
+        (types.Set(INT), [], frozenset()),
+        (types.Sequence(INT), [2, 1, 2], (2, 1, 2)),
+        (types.Tuple((INT, BOOL)), [1, False], (1, False)),
+        (types.Optional(INT), "none", None),
+        (types.Optional(INT), 3, 3),
+        (types.Enumeration(Mode), "FAST", Mode.FAST),
+        (types.Set(types.Enumeration(Mode)), ["Mode.SAFE"], frozenset({Mode.SAFE})),
+        (types.Function(STR, INT), {"a": 1}, FrozenDict({"a": 1})),
+        (types.Function(INT, INT), {"1": 2}, FrozenDict({1: 2})),
+    ],
+)
+def test_a_value_of_toml_is_read_by_the_type_of_its_constant(kind: types.Type, given: object, read: object) -> None:
+    (value,) = read_values(protocol(kind), {"max_len": given}).values()
+    assert value == read
+    assert type(value) is type(read)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (INT, True),
+        (INT, 1.5),
+        (INT, "six"),
+        (BOOL, 1),
+        (STR, 1),
+        (types.Set(STR), ["a", "a"]),
+        (types.Set(STR), [1]),
+        (types.Set(INT), 3),
+        (types.Tuple((INT, INT)), [1]),
+        (types.Sequence(INT), [True]),
+        (types.Enumeration(Mode), "SLOW"),
+        (types.Function(STR, INT), ["a"]),
+    ],
+)
+def test_a_value_of_toml_that_does_not_fit_is_refused(kind: types.Type, given: object) -> None:
+    with pytest.raises(UserError, match="is no value for the constant max_len, whose type is"):
+        read_values(protocol(kind), {"max_len": given})
+
+
+def test_a_constant_of_toml_that_there_is_not() -> None:
+    with pytest.raises(UserError, match="no constant maxlen; did you mean max_len"):
+        read_values(rollback(), {"maxlen": 3})

@@ -124,6 +124,13 @@ def test_the_wheel_carries_the_licence_and_its_name(distribution: Distribution) 
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 
+def test_the_wheel_tells_pytest_of_its_plugin(distribution: Distribution) -> None:
+    with zipfile.ZipFile(distribution.wheel) as archive:
+        entries = next(name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
+        text = archive.read(entries).decode()
+    assert "[pytest11]\nprotocheck = protocheck.testing.plugin\n" in text
+
+
 def test_the_wheel_is_what_runs(installed: Installed) -> None:
     done = installed.run("python", "-c", "import protocheck, protocheck.transpiler.ir as ir; print(ir.__file__)")
     assert done.returncode == 0, done.stderr
