@@ -116,22 +116,6 @@ def test_interrupts_that_are_ignored_stay_ignored() -> None:
     assert (process.returncode, err) == (0, "")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends signals")
-@pytest.mark.soak
-def test_interrupts_at_any_moment() -> None:
-    """From when Python itself has begun to the end: always the word and the code, or the whole output."""
-    seen: dict[int, int] = {}
-    for step in range(120):
-        process = start("run", "rollback", "--engine", "explorer")
-        time.sleep(0.06 + 0.005 * step)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-        seen[process.returncode] = seen.get(process.returncode, 0) + 1
-        assert "Traceback" not in err, (step, err)
-    assert seen.keys() <= {0, 4, 130}
-    assert seen[130] > 5
-
-
 RING = """\
 from typing import Annotated
 
