@@ -14,6 +14,7 @@ from .tlc.checkpoint import CheckpointError, CheckpointFolder, Identity
 from .tlc.driver import TlcJob, TlcRun, Toolchain
 from .tlc.messages import read_messages
 from .tlc.outcome import read_outcome
+from .tlc.process import room_mb
 from .tlc.stats import TlcProgress
 
 Execute = Callable[[TlcJob, Callable[[], None]], TlcRun]
@@ -58,8 +59,10 @@ class SavedRuns:
         if record.state == "saved":
             self.notes.append(f"the {name} run went on from its checkpoint of {record.saved_at}")
         self._states = record.states
+        saving = self._folder.saving(name)
+        room = room_mb(saving.directory, job.disk_limit_mb or 0)
         found = execute(
-            replace(job, saving=self._folder.saving(name), coverage=False),
+            replace(job, saving=saving, coverage=False, disk_limit_mb=room),
             self._folder.sealer(name, lambda: self._states),
         )
         if found.outcome.kind == "no_error":

@@ -12,8 +12,10 @@ it checks action properties only at steps to states not seen before; and it does
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ..transpiler import ir
 from ..transpiler.domains import show
@@ -29,6 +31,7 @@ from .results import CheckJob, EngineResult
 from .tlc import Toolchain
 from .tlc.distributed import Crew, DistributedRun, run_distributed
 from .tlc.driver import TlcJob
+from .tlc.process import room_mb
 from .tlc_decode import DecodeError
 from .tlc_engine import Check, Found, TlcEngine
 from .tlc_runs import Doubt, Stop, demand_listed
@@ -130,6 +133,7 @@ class DistributedCheck(Check):
         )
         files = {**module_files(module), f"{name}.tla": text, f"{name}.cfg": config_text(config)}
         demand_listed(config, files[f"{name}.cfg"])
+        room = room_mb(Path(tempfile.gettempdir()), TlcJob.disk_limit_mb or 0)
         return TlcJob(
             files,
             name,
@@ -137,6 +141,7 @@ class DistributedCheck(Check):
             check_deadlock=deadlock,
             short_run=self.short_run,
             timeout=self.remaining(),
+            disk_limit_mb=room,
         )
 
     def refinement_parts(self, config: Config) -> tuple[Sequence[str], Sequence[str]]:

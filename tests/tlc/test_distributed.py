@@ -20,6 +20,7 @@ from protocheck.toolchain.tlc.distributed import Crew, DistributedRun, run_distr
 from protocheck.toolchain.tlc.distributed_command import LOOPBACK, Meeting, demand_modules, remote_worker_line
 from protocheck.toolchain.tlc.driver import TlcJob, Toolchain, run_tlc
 from protocheck.toolchain.tlc.errors import RunError
+from protocheck.toolchain.tlc.jars import TlcJar
 from protocheck.toolchain.tlc.java import Java
 
 from .support import job, spec
@@ -78,8 +79,10 @@ def generated(found: DistributedRun) -> int:
 # What it finds --------------------------------------------------------------------------------------------------------
 
 
-def test_two_workers_count_what_one_tlc_counts(toolchain: Toolchain, temporary: Path) -> None:
-    found = run_distributed(job("Safe"), Crew(2), toolchain)
+def test_two_workers_count_what_one_tlc_counts(
+    any_java: Java, jar: TlcJar, toolchain: Toolchain, temporary: Path
+) -> None:
+    found = run_distributed(job("Safe"), Crew(2), Toolchain(any_java, jar))
     alone = run_tlc(job("Safe"), toolchain).outcome.stats
     outcome = found.run.outcome
     assert outcome.kind == "no_error", outcome.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from protocheck.toolchain.tlc.errors import RunError
-from protocheck.toolchain.tlc.process import Finished, run_process
+from protocheck.toolchain.tlc.process import Finished, room_mb, run_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups are those of POSIX")
 
@@ -130,3 +131,10 @@ def test_no_threads_are_left(tmp_path: Path) -> None:
     before = threading.active_count()
     run("true", tmp_path)
     assert threading.active_count() == before
+
+
+def test_a_long_run_may_fill_most_of_the_disk_and_never_less_than_usual(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free >> 20
+    assert 0.8 * free <= room_mb(tmp_path, 0) <= 0.95 * free
+    assert room_mb(tmp_path, 10**9) == 10**9
+    assert room_mb(tmp_path / "none", 7) == 7

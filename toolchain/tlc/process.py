@@ -7,6 +7,7 @@ survives a failure.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,6 +157,15 @@ def directory_size(directory: Path) -> int:
             with suppress(OSError):
                 total += os.lstat(os.path.join(root, name)).st_size
     return total
+
+
+def room_mb(directory: Path, least: int) -> int:
+    """How large the files of a long run may become, in MiB: nine tenths of what is free, and `least` in any case."""
+    try:
+        free = shutil.disk_usage(directory).free
+    except OSError:
+        return least
+    return max(least, int(free * 0.9) >> 20)
 
 
 class _Lines:
