@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -69,3 +71,40 @@ def test_a_chain_that_grows_node_by_node_needs_no_mask(family: str, attention: A
             cache.keep(slot)
         cache.commit()
         assert cache.committed == first + 4
+
+
+def test_ways_that_stream_in_turns_are_compared() -> None:
+    """One of them takes three times as long for a token; both give the same text, or it is an error."""
+    from benchmarks.decoder import in_turns
+    from benchmarks.decoder_cases import Way
+    from protocheck.runtime.request import Emitted
+
+    def way(seconds: float, last: int) -> Way:
+        def stream() -> Iterator[Emitted]:
+            for token in (*range(40), last):
+                time.sleep(seconds)
+                yield Emitted(token, False, token, 0)
+
+        return Way(str(seconds), lambda: torch.empty(0), None, stream)
+
+    found = in_turns(way(0.002, 7), way(0.006, 7), 3)
+    assert len(found) == 3
+    assert 1.5 < found[1] < 5
+    with pytest.raises(SystemExit, match=r"0\.001 differs from 0\.002"):
+        in_turns(way(0.001, 7), way(0.002, 8), 1)
+
+
+def test_a_case_without_weights_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others are measured all the same."""
+    from benchmarks import decoder, decoder_cases
+    from protocheck.runtime.demonstration.shipped import WeightsError
+
+    def missing() -> None:
+        raise WeightsError("no weights here")
+
+    monkeypatch.setattr(decoder_cases, "load_target", missing)
+    monkeypatch.setattr(sys, "argv", ["decoder", "--only", "demonstration", "--require"])
+    decoder.main()
+    assert "demonstration is left out: no weights here" in capsys.readouterr().out
