@@ -149,15 +149,11 @@ def test_the_readme_begins_with_two_commands_that_continuous_integration_runs() 
 
 
 def test_the_picture_in_the_readme_is_of_the_counter_example(tmp_path: Path) -> None:
-    """The picture was drawn by Graphviz, whose versions differ in coordinates; the words in it do not."""
+    """Character for character: nothing but this project lays it out."""
     picture = (ROOT / "docs" / "images" / "rollback.svg").read_text(encoding="utf-8")
     trace = tmp_path / "trace.json"
     run = ["run", "rollback", "--mutate", "--engine", "explorer", "--trace", str(trace)]
     subprocess.run([sys.executable, "-m", "protocheck", *run], capture_output=True, check=True)
-    show = ["trace", "show", str(trace), "--guard", "rollback.no_reader_above", "--format", "dot"]
+    show = ["trace", "show", str(trace), "--guard", "rollback.no_reader_above", "--format", "svg"]
     done = subprocess.run([sys.executable, "-m", "protocheck", *show], capture_output=True, text=True, check=True)
-    cells = {text for text in re.findall(r">([^<>]+)<", done.stdout) if "[label=" not in text}
-    expected = {text.strip() for text in (*cells, *re.findall(r'label="([^"]*)"', done.stdout))} - {""}
-    drawn = {text.strip() for text in re.findall(r"<text[^>]*>([^<]*)</text>", picture)} - {""}
-    assert {"rollback(k=0)", "✗ violates no_ghost_reads", "▸ length"} <= drawn
-    assert drawn == expected
+    assert picture == done.stdout
