@@ -47,6 +47,7 @@ EXAMPLES: tuple[type[Protocol], ...] = (
     *_classes("peterson", "Peterson"),
     *_classes("bounded_buffer", "BoundedBuffer"),
     *_classes("dining_philosophers", "DiningPhilosophers", "WithButler"),
+    *_classes("leader_election", "LeaderElection"),
 )
 
 BOUNDS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
@@ -61,6 +62,7 @@ BOUNDS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "BoundedBuffer": ({"capacity": 1, "items": 2}, {}, {"capacity": 3, "items": 5}),
     "DiningPhilosophers": ({"seats": 2}, {"seats": 4}),
     "WithButler": ({"seats": 2}, {"seats": 4}),
+    "LeaderElection": ({"size": 2}, {"size": 3}),
 }
 """Constants for each protocol, the smallest first."""
 

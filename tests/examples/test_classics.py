@@ -201,3 +201,60 @@ def test_philosophers_get_stuck_when_they_run() -> None:
     with pytest.raises(GuardRefused, match="butler_allows"):
         polite.take_left(2)
     polite.take_right(1)
+
+
+# ------------------------------------------------------------------------------------------------ leader election
+
+Ring = tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_leader_election_has_the_states_of_a_model_written_by_hand(size: int) -> None:
+    start: Ring = (("asleep",) * size, ((),) * size)
+    seen, level, depth, generated = {start}, [start], 0, 1
+    while level:
+        depth += 1
+        following = [after for state in level for after in _ring_steps(*state)]
+        generated += len(following)
+        level = list(dict.fromkeys(state for state in following if state not in seen))
+        seen.update(level)
+    result = check(example("leader_election").LeaderElection, size=size)
+    assert result.status == "holds"
+    assert result.stats is not None
+    assert (result.stats.distinct, result.stats.generated, result.stats.depth) == (len(seen), generated, depth)
+
+
+def _ring_steps(roles: tuple[str, ...], inboxes: tuple[tuple[int, ...], ...]) -> Iterator[Ring]:
+    for me, (role, inbox) in enumerate(zip(roles, inboxes, strict=True)):
+        if role == "asleep":
+            yield _put(roles, me, "candidate"), _sent(inboxes, me, me)
+        if not inbox:
+            continue
+        number, rest = inbox[0], _put(inboxes, me, inbox[1:])
+        if number > me:
+            yield _put(roles, me, "passive"), _sent(rest, me, number)
+        else:
+            yield (_put(roles, me, "leader") if number == me else roles), rest
+    if not any(inboxes) and "asleep" not in roles:
+        yield roles, inboxes
+
+
+def _put(items: tuple[T, ...], place: int, item: T) -> tuple[T, ...]:
+    return (*items[:place], item, *items[place + 1 :])
+
+
+def _sent(inboxes: tuple[tuple[int, ...], ...], sender: int, number: int) -> tuple[tuple[int, ...], ...]:
+    """Everybody sends to the one before; the first to the last."""
+    return _put(inboxes, sender - 1 if sender else len(inboxes) - 1, (*inboxes[sender - 1], number))
+
+
+def test_leader_election_without_its_guards() -> None:
+    assert kills(campaign(example("leader_election").LeaderElection, size=3)) == {
+        "wake_up.is_asleep": "given_up_for_good",
+        "pass_on.has_mail": "well_defined",
+        "pass_on.is_greater": "only_the_greatest_leads",
+        "swallow.has_mail": "well_defined",
+        "swallow.is_smaller": "somebody_leads",
+        "win.has_mail": "well_defined",
+        "win.is_own": "only_the_greatest_leads",
+    }

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -73,11 +73,12 @@ def run_search(
     with_states: bool,
     on_progress: Callable[[Progress], None] | None = None,
     cancel: threading.Event | None = None,
+    under: Sequence[str] = (),
 ) -> Outcome:
     """Run a search to its end.
 
     `with_states`: all states are read as well, in breadth-first order, where it finishes; where it judges liveness,
-    only if that is violated.
+    only if that is violated. `under` is a command that the search is an argument of: one that measures it, say.
 
     Raises:
         Crashed: it did not end by itself, or printed what makes no sense.
@@ -88,6 +89,7 @@ def run_search(
         states = directory / "states"
         done = run_process(
             [
+                *under,
                 str(executable),
                 str(limits.threads),
                 str(limits.memory),
