@@ -102,7 +102,8 @@ class CWriter:
         self.used[name] = tuple(ones >> place & _ONES for place in range(0, ones.bit_length(), WORD))
         self._unsigned_or_unasked(index)
         at = self.value(index)
-        return f"(int)({name}[{at} >> 6] >> ({at} & 63) & 1)"
+        # The table is of the narrowest type that has all its words, and would be shifted as such.
+        return f"(int)((uint64_t){name}[{at} >> 6] >> ({at} & 63) & 1)"
 
     # ------------------------------------------------------------------------------------------------------ values
 
@@ -133,6 +134,9 @@ class CWriter:
                 return f"magnitude({self.value(operand)})"
             case low.BitOp(operator, left, right):
                 return f"({self.value(left)} {operator} {self.value(right)})"
+            case low.Without(left, right) if isinstance(right, low.TRUTH):
+                # C warns of the complement of a truth value.
+                return f"({self.value(left)} & ({self.test(right)} ? {self.number(~1)} : {self.number(~0)}))"
             case low.Without(left, right):
                 return f"({self.value(left)} & ~{self.value(right)})"
             case low.Shift("<<", word, low.Const(by)):
