@@ -57,6 +57,9 @@ class EmbeddedEngine:
             # It cannot say: the explorer takes its time.
             slow = self.explorer.check(replace(job, budget=replace(job.budget, timeout=left)))
             return replace(slow, notes=(*slow.notes, found.reason))
+        if found.status == "inconclusive" and found.stats is None:
+            # It was ended before it had seen anything: what the explorer saw is what is known.
+            return replace(first, reason=found.reason)
         seen = first.stats.distinct if first.stats is not None else 0
         note = f"the native engine answered: after {before:.1f} s the explorer had seen {seen:,} states, not all"
         return replace(found, notes=(*found.notes, note))

@@ -159,7 +159,7 @@ def test_steps_as_states_on_random_machines(engine: DistributedTlcEngine) -> Non
         with loaded(machine_of(seed)) as cls:
             instance = instantiate(compile_protocol(cls))
         expected = reference_check(instance, safety_of(instance))
-        if expected.status in ("holds", "violated"):
+        if expected.status in ("holds", "violated") and expected.distinct:
             assert judged_by_tlc_alone(engine, instance) == (expected.status == "holds"), seed
             tried += 1
     assert tried > 50
