@@ -1,4 +1,4 @@
-"""The command line: `list`, `run`, `decode`, `generate`, `trace`, `graph`, `validate`, `toolchain` and `completion`.
+"""The command line: every command, and the exit codes in which they end.
 
 Exit codes: 0 everything held and every mutant is accounted for, 1 a violation or an unaccounted mutant, 2 wrong use or
 a protocol that does not compile, 3 a tool failed or engines disagree, 4 inconclusive, 70 a bug of ours, 130
@@ -20,6 +20,7 @@ import click
 
 from .commands_common import NearestGroup
 from .commands_decode import decode
+from .commands_explore import explore
 from .commands_graph import graph
 from .commands_run import run
 from .commands_tools import completion, generate, list_protocols, toolchain
@@ -76,6 +77,7 @@ cli.add_command(decode)
 cli.add_command(generate)
 cli.add_command(trace)
 cli.add_command(graph)
+cli.add_command(explore)
 cli.add_command(validate)
 cli.add_command(toolchain)
 cli.add_command(completion)

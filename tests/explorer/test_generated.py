@@ -13,7 +13,23 @@ from protocheck.transpiler.packing import steps
 from protocheck.transpiler.packing.program import compile_program
 from protocheck.transpiler.valuetypes import INT
 
-from ..build import action, add, arith, bind, component, guard, ints, local, lt, pair, param, protocol, var, variable
+from ..build import (
+    action,
+    add,
+    arith,
+    bind,
+    component,
+    eq,
+    guard,
+    ints,
+    local,
+    lt,
+    pair,
+    param,
+    protocol,
+    var,
+    variable,
+)
 from ..handmade import MACHINES, rollback, two_phase_commit, wire
 from .agreement import assert_agreement
 
@@ -102,3 +118,18 @@ def test_names_never_meet() -> None:
         ),
     )
     assert_agreement(machine)
+
+
+@pytest.mark.parametrize("text", ["\0", "*/ int x; /*", '"""', "\\", "\ud800", "\n", "\u2028"], ids=ascii)
+def test_any_string_may_be_a_value(text: str) -> None:
+    """Values are named in a comment of the generated code, which no text ends or spoils."""
+    texts = ir.LiteralSet(members=("plain", text))
+    machine = protocol(
+        "Texts",
+        variable("said", texts, "plain"),
+        action("say", guard("once", eq(var("said", types.STR), "plain")), said=text),
+    )
+    program = compile_program(instantiate(machine))
+    assert "bit 0, " in program.text
+    assert_agreement(machine)
+    assert "*/" not in program.text.partition("def ")[0]

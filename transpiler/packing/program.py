@@ -391,8 +391,15 @@ def _describe(frame: Frame) -> list[str]:
     for name, layout in frame.layouts.items():
         first, last = frame.offsets[name], frame.offsets[name] + layout.bits - 1
         where = f"bits {first}..{last}" if last > first else f"bit {first}" if last == first else "no bits"
-        lines.append(f"{name}: {where}, {layouts.domain_of(layout)}")
+        lines.append(f"{name}: {where}, {_in_a_comment(str(layouts.domain_of(layout)))}")
     return lines
+
+
+def _in_a_comment(text: str) -> str:
+    """A text in which nothing ends the comment it stands in, and which every compiler reads: a string may hold NUL."""
+    return (
+        text if text.isascii() and text.isprintable() and "*/" not in text else ascii(text)[1:-1].replace("*/", "* /")
+    )
 
 
 def _tuple_text(values: Iterable[int | str]) -> str:
