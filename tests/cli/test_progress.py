@@ -12,8 +12,12 @@ import pytest
 
 from protocheck.pace import Pace, PaceMeter, pace
 from protocheck.progress import ProgressDisplay, progress_json, progress_text
-from protocheck.toolchain.check import Activity
-from protocheck.toolchain.results import Progress
+from protocheck.toolchain.check import Activity, check_protocol
+from protocheck.toolchain.explorer import ExplorerEngine
+from protocheck.toolchain.results import CheckJob, EngineResult, Progress
+from protocheck.transpiler.instance import instantiate
+
+from ..handmade import MACHINES
 
 PROGRESS = Progress("explorer", 31_234, 189_000, 9, 1200, 0.5)
 
@@ -143,3 +147,31 @@ def test_nothing_is_shown_where_there_is_no_terminal() -> None:
         time.sleep(0.05)
     assert stream.getvalue() == ""
     assert ProgressDisplay()._stream is sys.stderr
+
+
+def test_the_search_for_fair_cycles_is_told_as_one() -> None:
+    told: list[Progress] = []
+    instance = instantiate(MACHINES["dispatch"]())
+    assert ExplorerEngine().check(CheckJob(instance, on_progress=told.append)).status == "holds"
+    assert [(report.phase, report.queue) for report in told] == [("fair cycles", 0)]
+
+
+def test_what_one_engine_has_counted_is_expected_of_the_other() -> None:
+    seen: list[Activity] = []
+
+    class Slow:
+        name, version = "slow", "1"
+
+        def check(self, job: CheckJob) -> EngineResult:
+            deadline = time.monotonic() + 10
+            assert job.on_progress is not None
+            while not any(activity.expected for activity in seen) and time.monotonic() < deadline:
+                job.on_progress(Progress("slow", 3, 9, 2, 1, 0.5))
+                time.sleep(0.01)
+            job.on_progress(Progress("slow", 3, 9, 2, 1, 0.6, phase="something else"))
+            return EngineResult("slow", "1", "inconclusive", reason="slow")
+
+    report = check_protocol(MACHINES["rollback"](), engines=[ExplorerEngine(), Slow()], on_activity=seen.append)
+    assert report.baseline.status == "holds"
+    assert seen[-2].expected == 31
+    assert seen[-1].expected is None
