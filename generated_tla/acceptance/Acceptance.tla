@@ -7,7 +7,7 @@
 \* is emitted, and with it one token of the verdict: the correction, or the bonus where everything agreed.
 \*
 \* Generated from the class Acceptance (acceptance.py:31); edit that, not this.
-EXTENDS Integers, Sequences
+EXTENDS Integers, Sequences, TLC
 
 CONSTANTS Tokens, MaxTrace, MaxDraft
 
@@ -38,6 +38,10 @@ Slice(s, start, stop) == SubSeq(s, Clip(start, Len(s)) + 1, Clip(stop, Len(s)))
 
 \* The sequences over S of the given lengths.
 BoundedSeq(S, low, high) == UNION {[1..n -> S] : n \in low..high}
+
+\* Nothing tells these members apart. Of use for safety only, not for liveness.
+Symmetry ==
+    Permutations(Tokens)
 
 TypeOK ==
     /\ target_trace \in Seq(Tokens)

@@ -8,7 +8,7 @@
 \*
 \* Generated from the class Acceptance (acceptance.py:31); edit that, not this.
 \* A variant: without the guard emit.agrees.
-EXTENDS Integers, Sequences
+EXTENDS Integers, Sequences, TLC
 
 CONSTANTS Tokens, MaxTrace, MaxDraft
 
@@ -39,6 +39,10 @@ Slice(s, start, stop) == SubSeq(s, Clip(start, Len(s)) + 1, Clip(stop, Len(s)))
 
 \* The sequences over S of the given lengths.
 BoundedSeq(S, low, high) == UNION {[1..n -> S] : n \in low..high}
+
+\* Nothing tells these members apart. Of use for safety only, not for liveness.
+Symmetry ==
+    Permutations(Tokens)
 
 TypeOK ==
     /\ target_trace \in Seq(Tokens)

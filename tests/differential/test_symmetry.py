@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from protocheck import Protocol
+from protocheck.protocols.acceptance import Acceptance
 from protocheck.toolchain.replay import ReplayError
 from protocheck.transpiler import ir
 from protocheck.transpiler import valuetypes as types
@@ -35,6 +36,7 @@ PROTOCOLS: list[tuple[type[Protocol], Mapping[str, Any]]] = [
     (symmetric.Patient, {"clients": frozenset({"ann", "bob"})}),
     (symmetric.Symmetry, {}),
     (symmetric.Council, {}),
+    (Acceptance, {"max_trace": 2, "max_draft": 1}),
     (example("two_phase_commit").TwoPhaseCommit, {"managers": frozenset({"rm1", "rm2"})}),
 ]
 
