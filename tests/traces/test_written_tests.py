@@ -242,4 +242,5 @@ def test_on_a_real_model(guard: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     # In this process, which has loaded torch already.
     assert source.count("_on_a_real_model() -> None:") == 1
     assert failures(source) == []
-    assert any("real_model" in each for each in failures(source.replace('("refused", ', '("corrupted", ')))
+    if name == "tree_cache":
+        assert any("real_model" in each for each in failures(source.replace('("refused", ', '("corrupted", ')))

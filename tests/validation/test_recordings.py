@@ -115,6 +115,18 @@ def test_refusals_must_be_the_protocols() -> None:
     assert found.rejection.reasons[0].text == "it would not be refused, but the log says that it was, by room_left"
 
 
+def test_lines_that_were_taken_out_are_told() -> None:
+    """What is left may be a behaviour, and yet not all that happened."""
+    lines = recorded()
+    del lines[index(lines, kind="step", action="extend", of="rollback_2")]
+    found = asked(lines, instances=["rollback_2"])[0]
+    assert (found.verdict, found.events) == ("behaviour", 0)
+    (note,) = found.notes
+    assert "is number" in note
+    with pytest.raises(LogError, match=r"log:2: a line of a recording is numbered \(seq\), but this is not"):
+        asked([{key: value for key, value in line.items() if key != "seq"} for line in lines])
+
+
 def test_a_variant_is_told() -> None:
     """What a dropped guard let happen is no behaviour of the protocol with the guard."""
     file = io.StringIO()

@@ -22,6 +22,9 @@ def follow_recording(target: Target, header: Mapping[str, Any], lines: Iterator[
     reading = _Recording(target)
     try:
         for number, data in lines:
+            if data.get("seq") != reading.next:
+                reading.jumped(number, data)
+            reading.next += 1
             if data.get("kind") == "step":
                 # Written out, because this is what nearly all lines are.
                 follower = reading.followers.get(data.get("of"))
@@ -45,8 +48,21 @@ class _Recording:
         self.target = target
         self.followers: dict[Any, Follower] = {}
         self.others: dict[Any, str] = {}
-        self.next: int | None = None
+        self.next = 0
+        self.gaps = 0
         self.ended = False
+
+    def jumped(self, line: int, data: dict[str, Any]) -> None:
+        """Lines are numbered without a gap; those that somebody has taken out are told, since what is left may fit."""
+        number = data.get("seq")
+        if type(number) is not int:
+            self.target.fail(line, "a line of a recording is numbered (seq), but this is not")
+        # The last line counts those that were lost.
+        if data.get("kind") != "end":
+            self.gaps += 1
+            if self.gaps == 1:
+                self.target.notes.append(f"line {line} is number {number} of the recording, where {self.next} is next")
+        self.next = number
 
     def step(self, follower: Follower, line: int, data: dict[str, Any]) -> None:
         try:
