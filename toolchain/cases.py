@@ -101,7 +101,8 @@ def _of_property(report: Report, row: PropertyRow, width: int) -> Case:
         case "violated" | "never reached":
             example = counter_example(report.instance, baseline)
             if example is None:
-                return case("failed", row.result, f"{row.name} is never reached {_within(report)}")
+                within = f" {bounds(report)}" if report.constants else ""
+                return case("failed", row.result, f"{row.name} is never reached{within}")
             return case("failed", row.result, title(example), _text(example, width))
         case "not decided":
             if baseline.status == "violated":

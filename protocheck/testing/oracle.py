@@ -6,7 +6,6 @@ count, and an implementation is never given what its environment cannot do.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from ..toolchain.layout import render_plain
 from ..toolchain.trace_text import trace_blocks
 from ..toolchain.traces import DescribedTrace, Trace, TraceStep
 from ..transpiler import ir
-from ..transpiler.domains import canonical, contains, show, values
+from ..transpiler.domains import canonical, contains, show
 from ..transpiler.instance import Instance
 from ..transpiler.interpreter import (
     AssumedAway,
@@ -33,6 +32,7 @@ from ..transpiler.interpreter import (
     holds,
 )
 from ..transpiler.naming import snake_case
+from .strategies import size_up_to
 
 MANY = 512
 """Argument tuples of an action up to which it is worked out, in each state, which of them are enabled."""
@@ -56,6 +56,8 @@ class Oracle:
     """The protocol side of one run: its state, and the schedule that led there."""
 
     instance: Instance
+    small: frozenset[str]
+    """The actions whose argument tuples are few enough to look at each in every state, see `small_actions`."""
     state: State = field(default_factory=dict)
     steps: list[TraceStep] = field(default_factory=list)
     known: dict[tuple[str, Values], Options] = field(default_factory=dict)
@@ -84,7 +86,7 @@ class Oracle:
 
     def options(self, action: ir.Action) -> Options | None:
         """The argument tuples by what comes of them now; None where there are too many to look at each."""
-        if not is_small(self.instance, action):
+        if action.name not in self.small:
             return None
         key = (action.name, tuple(self.state.values()))
         found = self.known.get(key)
@@ -160,12 +162,14 @@ REFUSED = "refused: "
 """Marks a step in a schedule that was tried and refused."""
 
 
-def is_small(instance: Instance, action: ir.Action) -> bool:
-    """Whether the argument tuples of an action are few enough to look at each in every state."""
-    # `size` of a set of sets may be astronomic: the tuples are counted instead, as far as it matters.
+def small_actions(instance: Instance) -> frozenset[str]:
+    """The actions with at most `MANY` argument tuples."""
+    return frozenset(action.name for action in instance.protocol.actions if _tuples(instance, action) <= MANY)
+
+
+def _tuples(instance: Instance, action: ir.Action) -> int:
     domains = [instance.parameters[action.name, parameter.name] for parameter in action.parameters]
-    counted = [len(list(itertools.islice(values(domain), MANY + 1))) for domain in domains]
-    return math.prod(counted) <= MANY
+    return math.prod(size_up_to(domain, MANY) for domain in domains)
 
 
 def shown(value: Any) -> str:

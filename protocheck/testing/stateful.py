@@ -29,7 +29,7 @@ from ..transpiler.frontend import compile_protocol
 from ..transpiler.instance import Instance, instantiate
 from ..transpiler.interpreter import AssumedAway, IllDefined, Refused, Taken, begin
 from .checking import all_constants
-from .oracle import Options, Oracle, Values, is_small, place_of_guard
+from .oracle import Options, Oracle, Values, place_of_guard, small_actions
 from .strategies import from_domain
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def state_machine(
         "_make": staticmethod(adapter),
         "_refusals": () if refused is None else refused if isinstance(refused, tuple) else (refused,),
         "_tries_refused": refused is not None,
+        "_small": small_actions(instance),
         "_known": {},
     }
     body["start"] = _start(instance)
@@ -119,11 +120,12 @@ class _Driven(RuleBasedStateMachine):
     _make: Callable[..., object]
     _refusals: tuple[type[BaseException], ...]
     _tries_refused: bool
+    _small: frozenset[str]
     _known: dict[tuple[str, Values], Options]
 
     def __init__(self) -> None:
         super().__init__()
-        self._oracle = Oracle(self._instance, known=self._known)
+        self._oracle = Oracle(self._instance, self._small, known=self._known)
         self._driven: Any = None
         self._context: AbstractContextManager[Any] | None = None
         self._drawn: dict[str, Any] = {}
@@ -306,7 +308,7 @@ def _rule(
         return found is None or bool(getattr(found, kind))
 
     step.__name__ = step.__qualname__ = name
-    small = is_small(instance, action)
+    small = action.name in small_actions(instance)
     strategies: dict[str, SearchStrategy[Any]] = {
         parameter.name: _fitting(action, kind, parameter.name)
         if small

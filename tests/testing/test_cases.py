@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from protocheck import Protocol, action, eventually, reachable
 from protocheck.protocols.rollback import Rollback
 from protocheck.toolchain.cases import Case, case_names, cases
 from protocheck.toolchain.check import check_protocol
+from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.loading import load_protocol
 from protocheck.toolchain.report import Report
 from protocheck.toolchain.results import Budget, CheckJob, Engine, EngineResult
@@ -155,6 +157,39 @@ def test_a_declaration_for_a_guard_that_is_none() -> None:
     (bad,) = (case for case in found if case.bad)
     assert bad.name == "without rollback.shrink"
     assert "did you mean rollback.shrinks?" in bad.message
+
+
+class Lamp(Protocol):
+    """Need not ever go on, and never glows."""
+
+    on: bool = False
+    glows: bool = False
+
+    @action
+    def switch(self) -> None:
+        self.on = not self.on
+
+    @eventually
+    def lit(self) -> bool:
+        return self.on
+
+    @reachable
+    def glowing(self) -> bool:
+        return self.glows
+
+
+def test_a_behaviour_without_end_and_a_state_that_is_never_reached() -> None:
+    """What holds of single states is known by then, and passes."""
+    report = checked(compile_protocol(Lamp), ExplorerEngine(), mutate=False, properties=["lit"])
+    (lit,) = (case for case in agrees_with_the_exit_code(report) if case.bad)
+    assert lit.message == "lit is violated by 1 state and stuttering"
+    assert "it may stay for ever" in lit.text
+    assert [case.outcome for case in cases(report) if case.name in ("type_ok", "well_defined")] == ["passed", "passed"]
+    report = checked(compile_protocol(Lamp), ExplorerEngine(), mutate=False, properties=["glowing", "deadlock_free"])
+    (glowing,) = (case for case in agrees_with_the_exit_code(report) if case.bad)
+    assert (glowing.kind, glowing.text) == ("never reached", "")
+    assert glowing.message == "glowing is never reached"
+    assert next(case for case in cases(report) if case.name == "deadlock_free").outcome == "passed"
 
 
 @pytest.mark.parametrize("limit", [2, 3, 4])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from protocheck.protocols.acceptance import Acceptance
 from protocheck.protocols.dispatch import Dispatch
 from protocheck.protocols.tree_cache import TreeCache
-from protocheck.testing.strategies import from_domain
+from protocheck.testing.strategies import from_domain, size_up_to
 from protocheck.transpiler import domains, frontend
 from protocheck.transpiler import valuetypes as types
 from protocheck.transpiler.domains import Domain, contains, show, values
@@ -79,6 +79,27 @@ def test_parameters_of_real_protocols(data: st.DataObject) -> None:
         instance = instantiate(frontend.compile_protocol(protocol))
         for (action, name), domain in instance.parameters.items():
             assert contains(domain, data.draw(from_domain(domain), label=f"{action}.{name}"))
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 7, 8, 100, 512])
+@pytest.mark.parametrize("domain", SMALL.values(), ids=SMALL)
+def test_values_are_counted_up_to_a_limit(domain: Domain, limit: int) -> None:
+    assert size_up_to(domain, limit) == min(domains.size(domain), limit + 1)
+    assert size_up_to(domain, 10**9) == len(list(values(domain)))
+
+
+def test_astronomic_sizes_are_not_worked_out() -> None:
+    wide = domains.SetDomain(domains.SetDomain(domains.IntDomain(0, 10**15)))
+    for huge in (
+        wide,
+        domains.FunctionDomain(wide, wide),
+        domains.SequenceDomain(wide, 0, 10**15),
+        domains.SequenceDomain(domains.IntDomain(1, 1), 0, 10**15),
+        domains.TupleDomain((wide, wide)),
+    ):
+        assert size_up_to(huge, 512) == 513
+    assert size_up_to(domains.FunctionDomain(wide, domains.IntDomain(1, 1)), 512) == 1
+    assert size_up_to(domains.TupleDomain((wide, NOBODY)), 512) == 0
 
 
 def test_a_domain_of_any_size_can_be_drawn_from() -> None:
