@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from .errors import UserError
 from .trace_json import TraceFile, dumps
 
 ONE = ("svg", "png", "mermaid", "dot", "itf")
 """Formats of a single trace; text and JSON hold any number."""
 
+MOST_DRAWN = {"svg": 1_000, "png": 500, "mermaid": 200, "dot": 250}
+"""States of a picture that a person may want to look at, and that a browser draws: Mermaid gives up at 500 arrows."""
+
 
 def write_one(traces: TraceFile, kind: str) -> str | bytes:
     """The only trace of a file in one of these formats; PNG as bytes, everything else as text.
 
-    Raises `ToolError` where there is nothing to draw it with.
+    Raises `UserError` where it is too long to be drawn, `ToolError` where there is nothing to draw it with.
     """
     (example,) = traces.examples
+    states = len(example.trace.steps)
+    if kind in MOST_DRAWN and states > MOST_DRAWN[kind]:
+        raise UserError(
+            f"a trace of {states:,} states is too long for {kind}, which shows {MOST_DRAWN[kind]:,} at most: "
+            "take --format text, json or itf"
+        )
     match kind:
         case "svg":
             from .trace_svg import svg_table

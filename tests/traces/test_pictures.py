@@ -11,6 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from protocheck.toolchain.drawing import png_of
+from protocheck.toolchain.errors import UserError
+from protocheck.toolchain.trace_formats import write_one
+from protocheck.toolchain.trace_json import TraceFile
 from protocheck.toolchain.trace_mermaid import mermaid_source
 from protocheck.toolchain.trace_svg import svg_table
 from protocheck.toolchain.traces import DescribedTrace, Trace, TraceStep
@@ -118,3 +121,10 @@ def test_png(name: str) -> None:
     width, height = struct.unpack(">II", found[16:24])
     root = ElementTree.fromstring(svg_table(ALL[name]()))
     assert (width, height) == (2 * int(root.get("width") or 0), 2 * int(root.get("height") or 0))
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "mermaid", "dot"])
+def test_what_nobody_could_look_at_is_not_drawn(kind: str) -> None:
+    with pytest.raises(UserError, match=rf"1,001 states is too long for {kind}.*--format text"):
+        write_one(TraceFile((long(1_001),)), kind)
+    assert write_one(TraceFile((long(1_001),)), "itf")

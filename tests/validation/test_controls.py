@@ -126,6 +126,21 @@ def machines(name: str) -> Graph:
     return _known[name]
 
 
+@pytest.mark.soak
+@BY_CLASS
+@settings(max_examples=3_000)
+@given(data=st.data())
+def test_long_logs(cls: type[Protocol], constants: dict[str, Any], data: st.DataObject) -> None:
+    """The same controls, longer and many more."""
+    known = graph_of_class(cls, **constants)
+    events = data.draw(altered(known, data.draw(coarser(data.draw(walks(known, 40))))))
+    names = [action.name for action in known.instance.protocol.actions]
+    hidden = frozenset(data.draw(st.sets(st.sampled_from(names), max_size=2)))
+    if events:
+        answer = validated(known, events, cls, Options(unlogged=hidden))
+        assert (answer.verdict == "behaviour") == is_behaviour(known, events, hidden)
+
+
 def test_the_fast_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fast way that nobody takes would agree with everything."""
     taken = []
