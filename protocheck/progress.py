@@ -134,8 +134,8 @@ def progress_text(activity: Activity | None, seconds: float, measured: Pace | No
     parts = [
         f"{_subject(activity)}, {progress.engine}{f' ({progress.phase})' if progress.phase else ''}: "
         f"{progress.distinct:,} states",
-        f"{measured.states_per_second:,.0f} states/s",
-        f"{measured.steps_per_second:,.0f} steps/s",
+        f"{_rate(measured.states_per_second)} states/s",
+        f"{_rate(measured.steps_per_second)} steps/s",
         f"depth {progress.depth}",
         f"queue {progress.queue:,}",
         f"{seconds:.0f} s",
@@ -174,6 +174,13 @@ def _subject(activity: Activity) -> str:
     if not activity.subject:
         return "baseline"
     return f"without {activity.subject} ({activity.done + 1} of {activity.total})"
+
+
+def _rate(value: float) -> str:
+    """`940`, `62 k`, `34.4 M`: the line has to fit, and a rate is never exact."""
+    if value < 10_000:
+        return f"{value:,.0f}"
+    return f"{value / 1e3:,.0f} k" if value < 1e6 else f"{value / 1e6:,.1f} M"
 
 
 def _duration(seconds: float) -> str:

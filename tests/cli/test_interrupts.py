@@ -81,10 +81,10 @@ def at_a_terminal(arguments: Sequence[str], folder: Path) -> Terminal:
     return Terminal(process, descriptor)
 
 
-@pytest.mark.parametrize("engine", ["explorer", "tlc", "auto"])
+@pytest.mark.parametrize("engine", ["explorer", NATIVE, "tlc", "auto"])
 def test_ctrl_c_reports_what_was_found(engine: str, tmp_path: Path) -> None:
     terminal = at_a_terminal(["run", "rollback", "--set", "max_len=26", "--engine", engine], tmp_path)
-    terminal.wait_for(" states/s, ", "left" if engine != "tlc" else "queue ")
+    terminal.wait_for(" states/s, ", "at least " if engine != "tlc" else "queue ")
     terminal.press(CTRL_C)
     assert terminal.end() == 4, terminal.shown
     assert "? rollback is undecided within max_len=26: interrupted" in terminal.shown

@@ -30,7 +30,7 @@ class Terminal(io.StringIO):
 def test_one_line_says_where_a_check_is() -> None:
     baseline = Activity("", PROGRESS, 0, 0)
     rates = Pace(62_468, 378_000)
-    line = "baseline, explorer: 31,234 states, 62,468 states/s, 378,000 steps/s, depth 9, queue 1,200, 3 s"
+    line = "baseline, explorer: 31,234 states, 62 k states/s, 378 k steps/s, depth 9, queue 1,200, 3 s"
     assert progress_text(baseline, 3.2, rates) == line
     assert (
         progress_text(baseline, 3.2, replace(rates, remaining=12.4, basis="at least")) == f"{line}, at least 12 s left"
@@ -42,6 +42,7 @@ def test_one_line_says_where_a_check_is() -> None:
     variant = Activity("rollback.shrinks", replace(PROGRESS, phase="ends"), 3, 5)
     assert progress_text(variant, 3.2, rates).startswith("without rollback.shrinks (4 of 5), explorer (ends): ")
     assert progress_text(None, 2) == "starting … 2 s"
+    assert ", 940 states/s, 34.4 M steps/s, " in progress_text(baseline, 3, Pace(940, 34_421_157))
 
 
 def test_the_same_as_json() -> None:
