@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .ci import Annotations
     from .progress import Mode
 
-ENGINES = ("auto", "explorer", "tlc")
+ENGINES = ("auto", "explorer", "native", "tlc")
 
 
 @click.command()
@@ -36,7 +36,7 @@ ENGINES = ("auto", "explorer", "tlc")
     type=OneOf("engine", ENGINES),
     default="auto",
     show_default=True,
-    help="auto: the explorer answers, and TLC confirms where it is there.",
+    help="auto: the explorer answers, for what is large the native engine, and TLC confirms where it is there.",
 )
 @click.option(
     "--symmetry/--no-symmetry",
@@ -56,8 +56,14 @@ ENGINES = ("auto", "explorer", "tlc")
 @click.option(
     "--workers",
     type=click.IntRange(min=0),
-    help="Checks side by side, and TLC's workers for the baseline.  [default: one check for each core]",
+    help="Checks side by side, and the baseline's threads (native) or workers (TLC).  [default: a check for each core]",
     metavar="N",
+)
+@click.option(
+    "--memory",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="GIB",
+    help="Of the native engine: give up where states need more.  [default: three quarters of what is available]",
 )
 @click.option("--max-states", type=click.IntRange(min=1), metavar="N", help="Give up after N distinct states.")
 @click.option(
@@ -120,6 +126,7 @@ def run(
     mutate: bool,
     properties: tuple[str, ...],
     workers: int | None,
+    memory: float | None,
     max_states: int | None,
     timeout: float | None,
     distributed: bool,
@@ -174,7 +181,7 @@ def run(
             engines=selection.engines,
             mutate=mutate,
             properties=properties or None,
-            budget=Budget(max_states, timeout),
+            budget=Budget(max_states, timeout, None if memory is None else int(memory * 2**30)),
             workers=workers or cores(),
             baseline_workers=workers or 1,
             on_activity=display.show,

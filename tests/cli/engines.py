@@ -7,9 +7,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
+
+from protocheck.toolchain.native.compiler import CompilerNotFound, find_compiler
 from protocheck.toolchain.results import CheckJob, EngineResult, Stats, Status
 from protocheck.toolchain.traces import Trace, TraceStep
 from protocheck.transpiler.reference import reference_check
+
+
+def _has_compiler() -> bool:
+    try:
+        find_compiler()
+    except CompilerNotFound:
+        return False
+    return True
+
+
+NATIVE = pytest.param("native", marks=pytest.mark.skipif(not _has_compiler(), reason="needs a C compiler"))
+"""The native engine as a parameter, where it can be had."""
 
 
 @dataclass

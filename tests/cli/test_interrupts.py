@@ -22,6 +22,7 @@ from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.results import CheckJob, EngineResult
 from protocheck.transpiler.frontend import compile_protocol
 
+from .engines import NATIVE
 from .test_process import COMMAND, processes_of
 
 if sys.platform == "win32":

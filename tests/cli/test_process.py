@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from .engines import NATIVE
+
 COMMAND = [sys.executable, "-m", "protocheck"]
 
 
@@ -64,7 +66,7 @@ def test_both_engines_agree_on_the_main_command() -> None:
     ("number", "code", "word"),
     [(signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "terminated")],
 )
-@pytest.mark.parametrize("engine", ["explorer", "tlc"])
+@pytest.mark.parametrize("engine", ["explorer", NATIVE, "tlc"])
 def test_a_signal_leaves_nothing_behind(number: int, code: int, word: str, engine: str, tmp_path: Path) -> None:
     process = start("run", "rollback", "--set", "max_len=26", "--engine", engine, TMPDIR=str(tmp_path))
     time.sleep(3)
@@ -146,7 +148,7 @@ class Ring(Protocol, fairness="weak"):
 """
 
 
-@pytest.mark.parametrize("engine", ["explorer", "tlc", "auto"])
+@pytest.mark.parametrize("engine", ["explorer", NATIVE, "tlc", "auto"])
 def test_a_loop_is_found_and_shown_by_both_engines(engine: str, tmp_path: Path) -> None:
     (tmp_path / "ring.py").write_text(RING)
     process = start("run", str(tmp_path / "ring.py"), "--engine", engine, "--trace", str(tmp_path / "t.json"))
@@ -162,7 +164,7 @@ def test_a_loop_is_found_and_shown_by_both_engines(engine: str, tmp_path: Path) 
     assert (data["loop_to"], data["closing"]) == (0, {"action": "turn", "args": {}})
 
 
-@pytest.mark.parametrize("engine", ["explorer", "tlc"])
+@pytest.mark.parametrize("engine", ["explorer", NATIVE, "tlc"])
 def test_stuttering_and_a_vacuous_response(engine: str, tmp_path: Path) -> None:
     (tmp_path / "ring.py").write_text(RING.replace(', fairness="weak"', ""))
     process = start("run", str(tmp_path / "ring.py"), "--engine", engine, "--property", "finished")
@@ -208,3 +210,11 @@ def test_closed_streams_do_not_matter(closed: str) -> None:
     command = " ".join([shlex.join(COMMAND), "run rollback --engine explorer", closed])
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("engine", [NATIVE])
+def test_memory_that_is_not_enough(engine: str) -> None:
+    process = start("run", "rollback", "--set", "max_len=24", "--engine", engine, "--memory", "0.01")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert out.splitlines()[-1].endswith("out of memory: 10 MiB are not enough")
