@@ -68,8 +68,8 @@ function groupShown(walk, action, group, numbering, take) {
     !pair || alike
       ? [verdict(walk, action, group.base, current.base.number)]
       : [
-          el("div", { class: "side" }, el("span", { class: "who" }, "baseline"), verdict(walk, action, group.base, current.base.number)),
-          el("div", { class: "side" }, el("span", { class: "who" }, "variant"), verdict(walk, action, group.other, current.other.number)),
+          sideShown("baseline", verdict(walk, action, group.base, current.base.number)),
+          sideShown("variant", verdict(walk, action, group.other, current.other.number)),
         ];
   const buttons = group.calls.map((each) => callShown(walk, action, each, group, numbering, take));
   const open = group.enabled ? buttons : buttons.slice(0, FOLDED);
@@ -83,6 +83,8 @@ function groupShown(walk, action, group, numbering, take) {
     folded.length > 0 && el("details", {}, el("summary", {}, `${folded.length} more`), el("ul", { class: "calls" }, folded)),
   );
 }
+
+const sideShown = (who, ...verdicts) => el("div", { class: "side" }, el("span", { class: "who" }, who), el("div", {}, verdicts));
 
 function verdict(walk, action, outcome, number) {
   const { guards } = walk.states.protocol.actions[action];

@@ -7,6 +7,7 @@ const LINES = 6; // variables in a node, of those that tell the drawn states apa
 const CHARACTERS = 26; // of a variable in a node
 const CHARACTER = 6.7; // width of a character in a node, in pixels
 const LINE = 15;
+const NOTE_GAP = " · ";
 
 class Graph {
   constructor(states, walk, actions) {
@@ -137,7 +138,7 @@ class Graph {
     const at = layered(this.drawn, this.roots(), successors, size, (from, to) => labelled.get(`${from}-${to}`) || 0);
     edges.sort((one, two) => one.walked - two.walked);
     for (const edge of edges) edge.path = curve(at.get(edge.from), size(edge.from), at.get(edge.to), size(edge.to));
-    const room = bounds(at, size, edges);
+    const room = bounds(at, size, edges, (number) => this.notes(number).join(NOTE_GAP).length * CHARACTER);
     this.size = { width: room.right - room.left, height: room.bottom - room.top };
     const drawing = svg(
       "svg",
@@ -225,7 +226,7 @@ class Graph {
 
   node(number, { x, y }, { width, height }, lines, targets, inside) {
     const { states, walk } = this;
-    const places = walk.steps.flatMap((step, place) => ((step.other || step.base).number === number ? [place + 1] : []));
+    const places = this.places(number);
     const base = walk.current.base.number === number;
     const here = number === this.current;
     const violated = states.violated(number, this.guard);
@@ -233,11 +234,7 @@ class Graph {
     const unknown = !states.has(number, this.guard) && states.token !== null;
     const initial = this.roots().includes(number);
     const who = walk.current.other === null ? (here ? "here" : "") : here && base ? "both" : here ? "variant" : base ? "baseline" : "";
-    const notes = [
-      initial && "initial",
-      places.length && `step ${places.join(", ")}`,
-      violated.length && `✗ ${violated.join(", ")}`,
-    ].filter(Boolean);
+    const notes = this.notes(number);
     const kind = ["node", here && "here", base && !here && "base", places.length && "walked", violated.length && "bad", initial && "initial"].filter(Boolean).join(" ");
     const [left, top] = [x - width / 2, y - height / 2];
     const group = svg(
@@ -256,7 +253,7 @@ class Graph {
       svg("rect", { width, height, rx: 5 }),
       lines.map((line, place) => svg("text", { x: 9, y: 17 + place * LINE, class: place === 0 ? "number" : null }, line)),
       who && svg("text", { x: width - 7, y: 17, class: "who" }, `◆ ${who}`),
-      notes.length > 0 && svg("text", { x: 2, y: initial ? -9 : -6, class: violated.length ? "note bad" : "note" }, notes.join(" · ")),
+      notes.length > 0 && svg("text", { x: 2, y: initial ? -9 : -6, class: violated.length ? "note bad" : "note" }, notes.join(NOTE_GAP)),
     );
     if (hidden > 0 || unknown) {
       const more = svg("g", { class: "more", transform: `translate(${width - 4} ${height - 4})` }, svg("circle", { r: 11 }), svg("text", { y: 4 }, unknown ? "+" : `+${hidden}`));
@@ -267,6 +264,22 @@ class Graph {
       group.append(more);
     }
     return group;
+  }
+
+  // The steps of the walk that lead to a state, from 1.
+  places(number) {
+    return this.walk.steps.flatMap((step, place) => ((step.other || step.base).number === number ? [place + 1] : []));
+  }
+
+  // What stands above a state.
+  notes(number) {
+    const [places, violated] = [this.places(number), this.states.violated(number, this.guard)];
+    const shown = places.length > 4 ? [...places.slice(0, 3), "…"] : places;
+    return [
+      this.roots().includes(number) && "initial",
+      places.length > 0 && `step ${shown.join(", ")}`,
+      violated.length > 0 && `✗ ${violated.join(", ")}`,
+    ].filter(Boolean);
   }
 
   tell() {
@@ -381,12 +394,12 @@ class Graph {
 
 const shortened = (text, most = CHARACTERS) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
-function bounds(at, size, edges) {
+function bounds(at, size, edges, note) {
   const room = { left: Infinity, right: -Infinity, top: Infinity, bottom: -Infinity };
   for (const [number, { x, y }] of at) {
     const { width, height } = size(number);
     room.left = Math.min(room.left, x - width / 2 - 40);
-    room.right = Math.max(room.right, x + width / 2 + 70);
+    room.right = Math.max(room.right, x + width / 2 + 50, x - width / 2 + note(number) + 12);
     room.top = Math.min(room.top, y - height / 2 - 46);
     room.bottom = Math.max(room.bottom, y + height / 2 + 52);
   }

@@ -16,8 +16,16 @@ function refresh() {
   if (graph === null) graph = new Graph(states, walk, { go, ask });
   graph.draw();
   showChoices();
-  history.replaceState(null, "", walk.toHash());
-  announce(byId("banner").textContent);
+  remember();
+}
+
+// The address holds the walk.
+function remember() {
+  try {
+    history.replaceState(null, "", walk.toHash());
+  } catch {
+    // Some browsers forbid it after many steps in a short time.
+  }
 }
 
 // Runs what asks the server; what goes wrong is said on the page. Undefined where it did.

@@ -140,9 +140,12 @@ function differing(old, fresh) {
 
 // -------------------------------------------------------------------------------------------------- the properties
 
+// What is violated comes first.
 function showProperties(walk) {
   const { states } = walk;
-  replaceBody("properties", el("ul", { class: "judged" }, states.protocol.properties.map((item) => propertyShown(walk, item))));
+  const violated = new Set(walk.violated(walk.current));
+  const items = [...states.protocol.properties].sort((one, two) => violated.has(two.name) - violated.has(one.name));
+  replaceBody("properties", el("ul", { class: "judged" }, items.map((item) => propertyShown(walk, item))));
 }
 
 function propertyShown(walk, item) {
