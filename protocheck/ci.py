@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +12,7 @@ import click
 
 from .commands_common import OneOf, write_file
 from .toolchain.errors import UserError
+from .transpiler.diagnostics import CompileError
 
 if TYPE_CHECKING:
     from .toolchain.report import Report
@@ -33,6 +36,19 @@ annotations_option = click.option(
 )
 
 
+@contextmanager
+def annotating_mistakes(annotations: Annotations) -> Iterator[None]:
+    """Tell GitHub of a protocol that does not compile, where annotations are wanted; the error goes on its way."""
+    try:
+        yield
+    except CompileError as error:
+        if _wanted(annotations):
+            from .toolchain.report_github import commands_of_mistakes
+
+            click.echo(commands_of_mistakes(error.diagnostics, _root()), err=True, nl=False)
+        raise
+
+
 def hand_over(report: Report, junit_file: Path | None, annotations: Annotations) -> None:
     """Write the JUnit file, and tell GitHub, where that was asked for.
 
@@ -43,15 +59,23 @@ def hand_over(report: Report, junit_file: Path | None, annotations: Annotations)
         from .toolchain.report_junit import junit_xml
 
         write_file(junit_file, junit_xml(report))
-    if annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"):
+    if _wanted(annotations):
         _tell_github(report)
+
+
+def _wanted(annotations: Annotations) -> bool:
+    return annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true")
+
+
+def _root() -> str:
+    """The folder of the repository, from which files are named."""
+    return os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
 
 
 def _tell_github(report: Report) -> None:
     from .toolchain.report_github import summary, workflow_commands
 
-    root = os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
-    click.echo(workflow_commands(report, root), err=True, nl=False)
+    click.echo(workflow_commands(report, _root()), err=True, nl=False)
     file = os.environ.get("GITHUB_STEP_SUMMARY")
     if file:
         try:

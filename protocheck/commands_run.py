@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .ci import annotations_option, hand_over, junit_option
+from .ci import annotating_mistakes, annotations_option, hand_over, junit_option
 from .commands_common import (
     OneOf,
     check_writable,
@@ -160,7 +160,8 @@ def run(
     for file in (trace_file, junit_file):
         if file is not None:
             check_writable(file)
-    protocol = compile_target(target)
+    with annotating_mistakes(annotations):
+        protocol = compile_target(target)
     constants = read_settings(protocol, settings)
     # Names are checked before an engine is looked for: a typing mistake is answered at once.
     requested = select_properties(protocol, properties or None)

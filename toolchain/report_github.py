@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ..transpiler.diagnostics import Span
+from ..transpiler.diagnostics import Diagnostic, Span
 from ..transpiler.naming import snake_case
 from .cases import Case, cases
 from .report import Report
@@ -29,6 +29,19 @@ def workflow_commands(report: Report, root: str) -> str:
     name = snake_case(report.protocol.name)
     lines = [_command("error", case.span, root, f"{name}: {_heading(case)}", _body(case)) for case in _bad(report)]
     lines += [_command("warning", report.protocol.span, root, name, text) for text in report.warnings]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def commands_of_mistakes(diagnostics: Iterable[Diagnostic], root: str) -> str:
+    """An error for each mistake in a protocol that does not compile."""
+    lines = []
+    for mistake in diagnostics:
+        why = f"why: {mistake.reason}" if mistake.reason else ""
+        instead = f"instead: {mistake.remedy}" if mistake.remedy else ""
+        text = "\n".join(part for part in (mistake.message, why, instead) if part)
+        lines.append(
+            _command("error", mistake.span, root, f"{mistake.code.value}: the protocol does not compile", text)
+        )
     return "".join(f"{line}\n" for line in lines)
 
 

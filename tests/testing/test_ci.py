@@ -74,6 +74,18 @@ def test_annotations_where_github_runs_it_or_where_they_are_asked_for(
     assert err == asked[2]
 
 
+def test_a_protocol_that_does_not_compile_is_annotated_where_it_is_wrong(run: Run) -> None:
+    Path("wrong.py").write_text(COUNTER.replace("self.value >= 0", "self.value"), encoding="utf-8")
+    code, _, err = run("wrong.py", "--annotations", "github")
+    assert code == 2
+    first, *rest = err.splitlines()
+    assert first.startswith("::error file=wrong.py,line=29,title=PC")
+    assert first.endswith("%0Ainstead: a property returns a bool")
+    plain = run("wrong.py")
+    assert plain[0] == 2
+    assert plain[2].splitlines() == rest
+
+
 def test_files_are_named_from_the_root_of_the_repository(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
