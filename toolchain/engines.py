@@ -24,8 +24,8 @@ class Selection:
 
 
 def select_engines(choice: str) -> Selection:
-    """The engines for `--engine`: `auto` is the explorer, or for what is large the native engine, confirmed by TLC where
-    TLC is there.
+    """The engines for `--engine`: `auto` is the explorer, or for what is large the native engine, confirmed by TLC
+    where that is there.
 
     Raises `UserError` for an unknown name, `ToolError` where TLC is asked for by name and cannot be used.
     """

@@ -32,10 +32,16 @@ class Ran:
 Run = Callable[..., Ran]
 
 
+def _answer_with(monkeypatch: pytest.MonkeyPatch, engine: Callable[[], Engine]) -> None:
+    """Let an engine stand for the explorer, by itself and under auto."""
+    monkeypatch.setattr(engines, "_explorer", engine)
+    monkeypatch.setattr(engines, "_embedded", engine)
+
+
 @pytest.fixture(autouse=True)
 def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The reference checker answers for both engines; each test has a folder of its own."""
-    monkeypatch.setattr(engines, "_explorer", ReferenceEngine)
+    _answer_with(monkeypatch, ReferenceEngine)
     monkeypatch.setattr(engines, "_tlc", lambda: ReferenceEngine("tlc", "2.15"))
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
@@ -223,7 +229,7 @@ def test_a_bug_of_ours_asks_for_a_report(run: Run, monkeypatch: pytest.MonkeyPat
     def broken() -> Engine:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr(engines, "_explorer", broken)
+    _answer_with(monkeypatch, broken)
     ran = run("run", "rollback", "--engine", "explorer")
     assert ran.code == 70
     assert ran.err.count("\n") == 1
@@ -236,7 +242,7 @@ def test_an_interrupt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: CheckJob, __: EngineResult) -> EngineResult:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engines, "_explorer", lambda: ReferenceEngine(alter=interrupted))
+    _answer_with(monkeypatch, lambda: ReferenceEngine(alter=interrupted))
     ran = run("run", "rollback")
     assert (ran.code, ran.out, ran.err) == (130, "", "\ninterrupted\n")
 
