@@ -176,6 +176,10 @@ def test_hidden_and_foreign_actions() -> None:
 def test_keys_that_nobody_reads_are_told() -> None:
     answer = asked({"action": "extend", "ts": 17, "arg": {}})
     assert answer.notes == ("not looked at: ts, arg (did you mean args?)",)
+    log = [{"action": action, f"k{number}": 0} for number in range(150) for action in ("extend", "rollback")]
+    answer = asked(*log)
+    assert answer.verdict == "behaviour"
+    assert answer.notes == ("not looked at: k0, k1, k2, k3, k4, k5, k6, k7 and 92 more",)
 
 
 def test_values_of_every_kind() -> None:

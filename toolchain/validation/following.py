@@ -39,6 +39,8 @@ class Follower:
         self.begun: Event | None = None
         self._options, self._keeps = options, keeps
         self._possible = Possible(model, options, states)
+        # The fast way, where it can be taken at all, and while it can be taken now.
+        self._prepared: NativeSteps | None = None
         self._native: NativeSteps | None = None
         # Hidden steps and the environment's assumptions are the simulation's business.
         self._cls = None if options.unlogged or options.assumptions else cls
@@ -111,9 +113,13 @@ class Follower:
             self._make_fast()
 
     def _make_fast(self) -> None:
-        if self._cls is not None and len(self._possible.states) == 1:
-            (state,) = self._possible.states.values()
-            self._native = NativeSteps(self._cls, self.model, state)
+        if self._cls is None or len(self._possible.states) != 1:
+            return
+        if self._prepared is None:
+            self._prepared = NativeSteps(self._cls, self.model)
+        (state,) = self._possible.states.values()
+        self._prepared.put(state)
+        self._native = self._prepared
 
     # ----------------------------------------------------------------------------------------------------- answers
 

@@ -25,9 +25,9 @@ Fits = Callable[[Any, Any], bool]
 
 
 class NativeSteps:
-    """One instance of a protocol's class, and its steps by name."""
+    """One instance of a protocol's class, and its steps by name; `put` it into a state first."""
 
-    def __init__(self, cls: type[Protocol], model: Model, state: State) -> None:
+    def __init__(self, cls: type[Protocol], model: Model) -> None:
         instance = model.instance
         self._cls, self._constants = cls, instance.constants
         self._variables = tuple(instance.variables)
@@ -38,7 +38,6 @@ class NativeSteps:
             for action, parameters in model.parameters.items()
         }
         self._counts = {action: len(parameters) for action, parameters in model.parameters.items()}
-        self.put(state)
 
     def put(self, state: State) -> None:
         """Begin in this state."""

@@ -22,6 +22,9 @@ from .target import NOTHING, Numbered, Target, show_json
 FORMATS = ("protocheck-log", "protocheck-recording")
 VERSION = 1
 
+MOST_SHAPES = 100
+"""Combinations of keys that are looked at for foreign ones: a log whose keys are data has no end of them."""
+
 _HEADER = ("format", "version", "protocol", "constants", "state")
 _EVENT = ("action", "args", "state", "changes")
 
@@ -44,7 +47,7 @@ def follow_plain(target: Target, first: Numbered, rest: Iterator[Numbered]) -> F
     try:
         for number, event in rest:
             shape = tuple(event)
-            if shape not in shapes:
+            if shape not in shapes and len(shapes) < MOST_SHAPES:
                 shapes.add(shape)
                 ignored.update(dict.fromkeys(key for key in shape if key not in _EVENT))
             events += _plain_event(target, follower, number, event)
@@ -56,7 +59,9 @@ def follow_plain(target: Target, first: Numbered, rest: Iterator[Numbered]) -> F
         target.fail(0, "there is no event in it" + (" but those that are skipped" if shapes else ""))
     follower.notes += target.notes
     if ignored:
-        follower.notes.append(f"not looked at: {', '.join(map(_with_nearest, ignored))}")
+        names = list(map(_with_nearest, ignored))
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        follower.notes.append(f"not looked at: {', '.join(names[:8])}{more}")
     return follower
 
 
