@@ -164,7 +164,7 @@ def unknown_survivors(protocol: ir.Protocol) -> Mapping[str, str]:
     return {
         guard: f"a survivor is declared for {guard}, which is no guard{nearest(guard, known)}"
         for guard, _ in protocol.survivors
-        if guard not in known
+        if guard not in known and guard != protocol.dropped
     }
 
 

@@ -60,6 +60,12 @@ def test_a_violation_shows_the_report_and_the_trace() -> None:
     assert table[0][:3] == ["4", "rollback(k=0)", "0"]
 
 
+def test_a_variant_without_a_declared_survivor_can_be_checked_on() -> None:
+    """Its other guards are dropped in turn; that the one it lacks is declared is no mistake."""
+    report = check(without(Rollback, "finish_read.is_pending"), mutate=True)
+    assert [mutant.status for mutant in report.mutants or ()] == ["killed"] * 4
+
+
 def test_a_survivor_that_is_not_declared_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("counter.py").write_text(UNDECLARED, encoding="utf-8")
