@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..toolchain.cases import cases
-from ..toolchain.errors import UserError
+from ..toolchain.errors import UserError, nearest
 from ..toolchain.layout import render_plain
 from ..toolchain.loading import load_protocol
 from ..toolchain.report import Report
 from ..toolchain.report_text import report_blocks, verdict_line
+from ..toolchain.tlc.errors import ToolError
 from ..transpiler import ir
+from ..transpiler.diagnostics import CompileError
 from ..transpiler.frontend import compile_protocol
 from .plans import plan
 
@@ -69,7 +71,6 @@ def check(
     cannot be used. Warns of what does not fail a check with `ProtocolWarning`.
     """
     __tracebackhide__ = True  # pytest shows the line of the test, not this file
-    compiled = compile_protocol(load_protocol(protocol) if isinstance(protocol, str) else protocol)
     options = {
         "mutate": mutate is not False,
         "engine": engine != "explorer",
@@ -78,17 +79,21 @@ def check(
         "timeout": timeout is not None,
         "workers": workers != 1,
     }
-    values = all_constants(compiled, [name for name, given in options.items() if given], constants, more_constants)
-    report = plan(
-        compiled,
-        values,
-        engine=engine,
-        properties=properties,
-        mutate=mutate,
-        max_states=max_states,
-        timeout=timeout,
-        workers=workers,
-    ).run()
+    try:
+        compiled = compile_protocol(load_protocol(protocol) if isinstance(protocol, str) else protocol)
+        values = all_constants(compiled, [name for name, given in options.items() if given], constants, more_constants)
+        report = plan(
+            compiled,
+            values,
+            engine=engine,
+            properties=properties,
+            mutate=mutate,
+            max_states=max_states,
+            timeout=timeout,
+            workers=workers,
+        ).run()
+    except (UserError, CompileError, ToolError) as error:
+        raise error.with_traceback(None) from None  # the message says it all; our frames would bury it
     for text in report.warnings:
         warnings.warn(f"{report.protocol.name}: {text}", ProtocolWarning, stacklevel=2)
     if report.exit_code != 0:
@@ -99,13 +104,15 @@ def check(
 def all_constants(
     protocol: ir.Protocol, options: Iterable[str], constants: Mapping[str, Any] | None, more: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The constants given in either way; raises `UserError` where one is given twice or could be meant as an option.
+    """The constants given in either way, by their names.
 
-    `options` names the options that were given and could be constants as well.
+    `options` names the options that were given and could be constants as well. Raises `UserError` where one could be,
+    for a constant that is given twice, and for one that there is not.
     """
     values = dict(constants or {})
+    known = [constant.name for constant in protocol.constants]
     for name in options:
-        if name in (constant.name for constant in protocol.constants) and name not in values:
+        if name in known and name not in values:
             raise UserError(
                 f"{name} is an option here, and a constant of {protocol.name}: give the constant its value in "
                 f'constants={{"{name}": …}}, whether or not the option is given too'
@@ -113,7 +120,11 @@ def all_constants(
     for name in more:
         if name in values:
             raise UserError(f"the constant {name} is given twice, as a keyword and in constants")
-    return {**values, **more}
+    values.update(more)
+    for name in values:
+        if name not in known:
+            raise UserError(f"{protocol.name} has no constant {name}{nearest(name, known)}")
+    return values
 
 
 def failure_text(report: Report) -> str:

@@ -25,6 +25,7 @@ from ..toolchain.errors import UserError, nearest
 from ..toolchain.loading import load_protocol
 from ..toolchain.traces import TraceStep
 from ..transpiler import ir
+from ..transpiler.diagnostics import CompileError
 from ..transpiler.frontend import compile_protocol
 from ..transpiler.instance import Instance, instantiate
 from ..transpiler.interpreter import AssumedAway, IllDefined, Refused, Taken, begin
@@ -70,9 +71,13 @@ def state_machine(
     does what it must refuse, or shows another state than the protocol's. Where it raises anything else, that is raised,
     with the steps as a note. Raises `UserError` for names that do not fit, of an adapter when the first run begins.
     """
-    compiled = compile_protocol(load_protocol(protocol) if isinstance(protocol, str) else protocol)
+    __tracebackhide__ = True
     given = ["refused"] if refused is not None else []
-    instance = instantiate(compiled, all_constants(compiled, given, constants, more_constants))
+    try:
+        compiled = compile_protocol(load_protocol(protocol) if isinstance(protocol, str) else protocol)
+        instance = instantiate(compiled, all_constants(compiled, given, constants, more_constants))
+    except (UserError, CompileError) as error:
+        raise error.with_traceback(None) from None
     if any(action.name == OBSERVE for action in compiled.actions):
         raise UserError(
             f"{compiled.name} has an action {OBSERVE}, which is also how adapters show their state: call it otherwise"

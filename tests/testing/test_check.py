@@ -17,6 +17,8 @@ from protocheck.toolchain.errors import UserError
 
 from .protocols import FALSE, UNDECLARED
 
+pytest_plugins = ["pytester"]
+
 
 class Lease(Protocol):
     """Has a constant that is called as an option is."""
@@ -97,10 +99,34 @@ def test_properties_by_name() -> None:
 
 
 def test_a_wrong_constant_or_engine() -> None:
-    with pytest.raises(CompileError, match="Rollback has no constant `maxlen`"):
+    with pytest.raises(UserError, match="Rollback has no constant maxlen; did you mean max_len"):
         check(Rollback, maxlen=6)
+    with pytest.raises(CompileError, match="is no value for the constant `max_len`"):
+        check(Rollback, max_len="six")
     with pytest.raises(UserError, match="there is no engine explore; did you mean explorer"):
         check(Rollback, engine="explore")  # type: ignore[arg-type]
+
+
+def test_a_mistake_is_shown_at_the_line_of_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from protocheck.protocols.rollback import Rollback
+        from protocheck.testing import check, state_machine
+
+        def test_one():
+            check(Rollback, maxlen=6)
+
+        def test_two():
+            check("rolback")
+
+        def test_three():
+            state_machine(Rollback, object, maxlen=6)
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=3)
+    lines = [line for line in result.stdout.lines if line.startswith(">")]
+    assert [line.split()[1].partition("(")[0] for line in lines] == ["check", "check", "state_machine"]
 
 
 def test_a_constant_that_is_named_as_an_option_is_never_mistaken_for_it() -> None:

@@ -362,5 +362,7 @@ def test_a_protocol_that_ends() -> None:
 
 
 def test_constants_are_looked_at() -> None:
-    with pytest.raises(CompileError, match="no constant `maxlen`"):
+    with pytest.raises(UserError, match="no constant maxlen; did you mean max_len"):
         state_machine(Rollback, Cache, maxlen=6)
+    with pytest.raises(CompileError):
+        state_machine(Rollback, Cache, max_len=-1)
