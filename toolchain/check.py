@@ -301,16 +301,21 @@ def _behaviour(
     before, after = baseline.answer.stats, verdict.answer.stats
     if before is not None and after is not None and before.distinct != after.distinct:
         return "changed"
-    earlier = {result.engine: result.stats for result in baseline.results}
-    for result in verdict.results:
-        with_guard, without = earlier.get(result.engine), result.stats
-        if with_guard and without and with_guard.changing is not None and without.changing is not None:
-            return "same" if with_guard.changing == without.changing else "changed"
-    # TLC does not tell how many steps change something: the explorer counts, it judges nothing here.
-    counts = [_count_changing(runner, one) for one in (instance, variant)]
+    # Whoever counts them counts the same: under auto the baseline may be answered by another engine than the variant.
+    # TLC does not tell how many steps change something: then the explorer counts, it judges nothing here.
+    counts = [
+        _changing(found) if _changing(found) is not None else _count_changing(runner, one)
+        for found, one in ((baseline, instance), (verdict, variant))
+    ]
     if None in counts:
         return None
     return "same" if counts[0] == counts[1] else "changed"
+
+
+def _changing(verdict: Verdict) -> int | None:
+    """Labelled steps that change something, as far as an engine tells."""
+    told = (result.stats.changing for result in verdict.results if result.stats is not None)
+    return next((changing for changing in told if changing is not None), None)
 
 
 def _count_changing(runner: _Runner, instance: Instance) -> int | None:
