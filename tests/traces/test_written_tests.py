@@ -76,6 +76,44 @@ class Crossing(Protocol, fairness="weak"):
 '''
 
 
+RETRIES = '''\
+from typing import Annotated, Literal
+
+from protocheck import Between, Protocol, action, eventually, guard, terminal
+
+
+class Retries(Protocol{fairness}):
+    """Tries again at most once, and gets done."""
+
+    phase: Literal["ready", "trying", "done"] = "ready"
+    again: Annotated[int, Between(0, 1)] = 0
+
+    @action
+    def attempt(self) -> None:
+        guard(ready=self.phase == "ready")
+        self.phase = "trying"
+
+    @action
+    def finish(self) -> None:
+        guard(trying=self.phase == "trying")
+        self.phase = "done"
+
+    @action
+    def retry(self) -> None:
+        guard(was_trying=self.phase == "trying", only_once=self.again == 0)
+        self.phase = "ready"
+        self.again = 1
+
+    @eventually
+    def gets_done(self) -> bool:
+        return self.phase == "done"
+
+    @terminal
+    def over(self) -> bool:
+        return self.phase == "done"
+'''
+
+
 def command(*arguments: str) -> int:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
@@ -173,6 +211,32 @@ def test_a_violation_of_the_protocol_itself_is_a_test_that_waits_to_be_mended(
     assert code == 1
     assert "test_one_at_a_time_holds" in said
     protocol.write_text(LOCK.replace("{guards}", "hurry=True, free=self.east == Light.RED"), encoding="utf-8")
+    code, said = outcome(file)
+    assert code == 0, said
+
+
+def test_a_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps that lead into the loop, once round, and the model's word that it is fair and violates the property."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "retries.py").write_text(RETRIES.replace("{fairness}", ', fairness="weak"'), encoding="utf-8")
+    command("run", "retries.py", "--engine", "explorer", "--mutate", "--trace", "traces.json")
+    file = written(tmp_path, "--guard", "retry.only_once")
+    source = file.read_text(encoding="utf-8")
+    assert "loop_to=" in source
+    code, said = outcome(file)
+    assert code == 0, said
+
+
+def test_staying_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A violation of the protocol as it is, until somebody demands fairness."""
+    monkeypatch.chdir(tmp_path)
+    protocol = tmp_path / "retries.py"
+    protocol.write_text(RETRIES.replace("{fairness}", ""), encoding="utf-8")
+    assert command("run", "retries.py", "--engine", "explorer", "--trace", "traces.json") == 1
+    file = written(tmp_path)
+    assert "stuttering=True" in file.read_text(encoding="utf-8")
+    assert outcome(file)[0] == 1
+    protocol.write_text(RETRIES.replace("{fairness}", ', fairness="weak"'), encoding="utf-8")
     code, said = outcome(file)
     assert code == 0, said
 
