@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from protocheck.protocols.rollback import Rollback
+from protocheck.toolchain.explorer import state_graph
+from protocheck.transpiler.frontend import compile_protocol
+from protocheck.transpiler.instance import instantiate
+
 from .browser import Page
 from .pages import NO_READER, at, needs_chromium, values
 
@@ -22,6 +27,9 @@ def test_a_counter_example_is_walked_along_by_keyboard(page: Page, files: dict[s
     assert values(page)[0] == ["▸", "length", "1", "1"]
     page.press("ArrowRight")
     assert values(page)[1] == ["▸", "pending_reads", "{1}", "{1}"]
+    # Of the new value only what is new is marked, and the old one is told.
+    assert page.texts("#state mark") == ["1", "1"]
+    assert page.texts("#state .was") == ["was {}", "was {}"]
     # Before the last step the page says who will refuse it, and where that guard stands.
     assert page.text("#banner") == "Step 3 of 4 · ≠ they part at rollback(k=0)"
     parted = page.text(".group.parted")
@@ -164,6 +172,11 @@ def test_steps_by_hand_are_tried_in_the_variant_too(page: Page, files: dict[str,
 def test_the_graph_has_the_walk_in_it(page: Page, files: dict[str, str]) -> None:
     page.open(files["rollback"])
     assert page.run("document.querySelectorAll('#graph .node').length") == 31
+    # Steps that change nothing are none of the graph's, and those between the same two states share an edge.
+    graph = state_graph(instantiate(compile_protocol(Rollback)), 31)
+    assert graph is not None
+    edges = {(edge.source, edge.target) for edge in graph.edges if edge.source != edge.target}
+    assert page.run("document.querySelectorAll('#graph .edge').length") == len(edges)
     page.press("1", "1")
     assert page.run("document.querySelectorAll('#graph .edge.walked').length") == 2
     assert page.run("document.querySelector('#graph .node.here').getAttribute('aria-label')").startswith("state #")
