@@ -31,7 +31,7 @@ static uint64_t place_of(State s) {
     }
 }
 
-static void note_edge(State t, Constraints served) {
+__attribute__((unused)) static void note_edge(State t, Constraints served) {
     graph.target[graph.edges] = (uint32_t)place_of(t);
     graph.served[graph.edges] = served;
     graph.edges++;
