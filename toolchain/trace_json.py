@@ -70,6 +70,13 @@ def trace_file_json(report: Report, examples: Iterable[DescribedTrace], target: 
     return {**head, "traces": traces}
 
 
+def one_trace_json(example: DescribedTrace, instance: Instance) -> dict[str, Json]:
+    """The object of a trace file with one trace of an instance, whichever way it was made."""
+    constants = {name: encode(value) for name, value in example.constants.items()}
+    head = _head(example.protocol, example.target, constants, names_of(instance.protocol))
+    return {**head, "traces": [_described_json(example, instance)]}
+
+
 def _described_json(example: DescribedTrace, instance: Instance | None) -> dict[str, Json]:
     data: dict[str, Json] = {}
     if example.dropped is not None:

@@ -180,6 +180,18 @@ function footer() {
   return `This file holds ${states} and the values of ${embedded.border.toLocaleString("en")} next to them. The protocol has more: protocheck explore ${data.protocol.target} computes them as they are needed.`;
 }
 
+// The steps up to the current one, as a file for `protocheck trace`: those that the variant took, if there is one.
+async function save() {
+  const taken = walk.steps.slice(1, walk.at + 1).filter((step) => (step.other || step.base).moved);
+  const calls = taken.map((step) => step.call.join(".")).join(",");
+  const answer = await ask(states.ask("trace", { guard: walk.guard, begin: walk.steps[0].begin, calls }));
+  if (answer === undefined) return;
+  const address = URL.createObjectURL(new Blob([`${JSON.stringify(answer, null, 2)}\n`], { type: "application/json" }));
+  el("a", { href: address, download: `${data.protocol.name}.trace.json` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+  announce("saved");
+}
+
 // ----------------------------------------------------------------------------------------------------------- theme
 
 const THEMES = ["auto", "light", "dark"];
@@ -266,6 +278,8 @@ async function start() {
   byId("variant").addEventListener("change", (event) => moved(() => chooseVariant(event.target.value)));
   byId("trace").addEventListener("change", (event) => moved(() => chooseTrace(event.target.value)));
   byId("theme").addEventListener("click", nextTheme);
+  byId("save").addEventListener("click", save);
+  byId("save").hidden = states.token === null;
   byId("help-button").addEventListener("click", KEYS["?"]);
   byId("first").addEventListener("click", KEYS.Home);
   byId("back").addEventListener("click", KEYS.ArrowLeft);

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from protocheck.protocols.rollback import Rollback
+from protocheck.toolchain.trace_reading import read_trace_file
 
 from .browser import Page
 from .pages import NO_READER, content_of, needs_chromium, served, values
@@ -50,6 +52,21 @@ def test_variants_are_searched_on_demand(page: Page) -> None:
         assert "grows_by_one is violated" in page.text("#banner")
         page.choose("#variant", NO_READER)
         assert len(requested(page, "variant")) == 2
+
+
+def test_steps_are_saved_to_a_file(page: Page, tmp_path: Path) -> None:
+    """Of the variant, up to the step that is shown; `protocheck trace show` reads it."""
+    content = content_of(Rollback, NO_READER)
+    with served(content) as server:
+        page.open(server.url)
+        page.press("End")
+        page.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+        page.click("#save")
+        file = tmp_path / "rollback.trace.json"
+        page.until(file.exists, "the file that was saved")
+    (example,) = read_trace_file(file).examples
+    assert example.violated == "no_ghost_reads"
+    assert example.trace == content.walks[0].trace
 
 
 def test_a_server_that_is_gone_is_said_to_be(page: Page) -> None:

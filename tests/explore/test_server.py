@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from protocheck.toolchain.exploration import server as module
 from protocheck.toolchain.exploration.content import Content
 from protocheck.toolchain.exploration.server import LOOPBACK, TOKEN_HEADER, ExploreServer, listening
 from protocheck.toolchain.exploration.session import Exploration
+from protocheck.toolchain.exploration.walks import read_walks
+from protocheck.toolchain.trace_reading import read_trace_file
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.instance import instantiate
 
@@ -130,6 +133,20 @@ def test_the_counter_example_of_a_variant_is_looked_for(server: ExploreServer) -
     assert ask(server, "/api/variant?guard=")["walk"] is None
 
 
+def test_a_walk_can_be_saved(server: ExploreServer, tmp_path: Path) -> None:
+    """What is saved is read like any trace file, says what is violated, and is a walk of the protocol again."""
+    for guard, violated in ((NO_READER, "no_ghost_reads"), ("", None)):
+        calls = "0.0,1.0,3.0" if guard else "0.0,1.0"
+        answer = ask(server, f"/api/trace?guard={guard}&begin=0&calls={calls}")
+        file = tmp_path / "trace.json"
+        file.write_text(json.dumps(answer), encoding="utf-8")
+        (example,) = read_trace_file(file).examples
+        assert (example.violated, example.dropped or "", example.target) == (violated, guard, "rollback")
+        assert [step.label for step in example.trace.steps[:3]] == ["init", "extend()", "start_read(i=1)"]
+        (walk,) = read_walks(compile_protocol(Rollback), {}, [example], str(file)).walks
+        assert len(walk.trace.steps) == len(calls.split(",")) + 1
+
+
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [
@@ -141,6 +158,11 @@ def test_the_counter_example_of_a_variant_is_looked_for(server: ExploreServer) -
         ("/api/more?most=0", 400, "most is no number"),
         ("/api/more?most=1000000", 400, "most is no number"),
         ("/api/more?most=²", 400, "most is no number"),
+        ("/api/trace?begin=0&calls=3.0", 400, "a step of the walk is not possible"),
+        ("/api/trace?begin=7&calls=", 400, "there is no such call"),
+        ("/api/trace?begin=0&calls=99.0", 400, "there is no such call"),
+        ("/api/trace?begin=0&calls=0", 400, "no numbers"),
+        ("/api/trace?begin=x&calls=", 400, "no numbers"),
         ("/api/nothing", 404, "there is nothing at /api/nothing"),
         ("/../etc/passwd", 404, "there is nothing at"),
     ],

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from ..errors import UserError
 from .content import Content, live_content
 from .page import page, policy
+from .saving import saved
 from .session import Block, TooManyStates, collect
 from .walks import both_ways, walk_json
 
@@ -181,6 +182,21 @@ def _variant(content: Content, asked: dict[str, str]) -> Json:
     return {"block": block.json(), "walk": written, "said": content.said.get(guard or "", "")}
 
 
+def _trace(content: Content, asked: dict[str, str]) -> Json:
+    """The walk that `begin` and `calls` ("action.call", by their places) name, as the object of a trace file."""
+    guards = _guards(content, asked)
+    first = asked.get("begin", "")
+    pairs = [text.split(".") for text in asked.get("calls", "").split(",") if text]
+    numbers = [first, *(number for pair in pairs for number in pair)]
+    if any(len(pair) != 2 for pair in pairs) or not all(text.isdecimal() and len(text) < 12 for text in numbers):
+        raise Unanswerable(HTTPStatus.BAD_REQUEST, "begin and calls are no numbers")
+    calls = [(int(row), int(call)) for row, call in pairs]
+    try:
+        return saved(content.session, content.target, guards[0] if guards else None, int(first), calls)
+    except ValueError as error:
+        raise Unanswerable(HTTPStatus.BAD_REQUEST, str(error)) from None
+
+
 def _guards(content: Content, asked: dict[str, str]) -> tuple[str, ...]:
     guard = asked.get("guard", "")
     if guard and guard not in content.session.guards:
@@ -198,4 +214,4 @@ def _ids(content: Content, asked: dict[str, str], name: str) -> list[int]:
     return numbers
 
 
-_QUESTIONS = {"/api/states": _states, "/api/more": _more, "/api/variant": _variant}
+_QUESTIONS = {"/api/states": _states, "/api/more": _more, "/api/variant": _variant, "/api/trace": _trace}
