@@ -6,7 +6,7 @@ from typing import Annotated
 
 import pytest
 
-from protocheck import Between, Protocol, action, guard, invariant
+from protocheck import Between, Protocol, action, eventually, guard, invariant
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.instance import instantiate
 
@@ -43,8 +43,22 @@ class Less(Protocol):
         return not frozenset({True}) <= (frozenset({False}) if self.on else frozenset())
 
 
+class Still(Protocol):
+    """No step changes anything, so that the graph has no edge: what would note one was left over."""
+
+    on: bool = False
+
+    @action(fairness="weak")
+    def stay(self) -> None:
+        self.on = self.on
+
+    @eventually
+    def comes_on(self) -> bool:
+        return self.on
+
+
 @pytest.mark.parametrize("options", [STRICT, SANITIZED], ids=["strict", "sanitized"])
-@pytest.mark.parametrize("cls", [Listed, Less], ids=lambda cls: str(cls.__name__))
+@pytest.mark.parametrize("cls", [Listed, Less, Still], ids=lambda cls: str(cls.__name__))
 def test_found(cls: type[Protocol], options: tuple[str, ...]) -> None:
     tally = Tally()
     compare_compiled(instantiate(compile_protocol(cls)), tally, options, threads=(1,))
