@@ -153,11 +153,11 @@ def test_an_error_in_the_file_shows_the_users_line_and_none_of_ours(tmp_path: Pa
 
 
 def test_a_misused_word_of_the_language_shows_the_users_line(tmp_path: Path) -> None:
-    source = user_file().replace("class Counter(Protocol):", 'class Counter(Protocol, fairness="string"):')
+    source = user_file().replace("class Counter(Protocol):", 'class Counter(Protocol, refines="Other"):')
     (tmp_path / "broken.py").write_text(source)
     text = refusal("broken.py")
     assert "broken.py:6:" in text
-    assert "ValueError" in text
+    assert "TypeError" in text
     assert "language.py" not in text
 
 
