@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from protocheck.protocols.rollback import Rollback
+from protocheck.toolchain.exploration.content import whole_content
+from protocheck.toolchain.exploration.page import page as page_of
 from protocheck.toolchain.explorer import state_graph
 from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.instance import instantiate
 
+from ..machines.loading import loaded
+from ..machines.machine import machine_of
 from .browser import Page
-from .pages import NO_READER, at, needs_chromium, values
+from .pages import NO_READER, at, content_of, needs_chromium, values
 
 pytestmark = needs_chromium
 
@@ -325,3 +331,21 @@ def test_a_walk_is_in_the_address(page: Page, files: dict[str, str]) -> None:
     for nonsense in ("#begin=7", "#begin=0&calls=9.9", "#begin=0&calls=x", "#guard=a.b&begin=0", "#nothing"):
         page.open(files["rollback"] + nonsense)
         assert page.texts("#timeline .label") == ["init"]
+
+
+@pytest.mark.parametrize("seed", range(2_000, 2_004))
+def test_pages_of_random_machines_are_walked(page: Page, tmp_path: Path, seed: int) -> None:
+    """Whatever a protocol is made of, its page opens, is walked, and complains of nothing."""
+    with loaded(machine_of(seed)) as cls:
+        content = content_of(cls)
+        data = whole_content(content, content.session.guards, 60)
+    file = tmp_path / "page.html"
+    file.write_text(page_of(data), encoding="utf-8")
+    page.open(file.as_uri())
+    page.choose("#variant", content.session.guards[0])
+    page.press("Home", "1", "2", "1", "e", "3", "ArrowLeft", "End")
+    assert page.texts("#timeline .label")[0].startswith("init")
+    step = at(page)
+    shown = [row[-1] for row in values(page)]
+    number = int(page.text("#state-heading").split("#")[-1]) - 1
+    assert shown == content.session.texts(number), step
