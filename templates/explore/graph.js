@@ -4,7 +4,7 @@ const DRAWN = 400; // states that are drawn at once
 const DRAWN_WHOLE = 60; // a graph with so many states is drawn whole from the start
 const DETAILED = 120; // so many nodes show values, more of them numbers alone
 const LINES = 6; // variables in a node, of those that tell the drawn states apart
-const CHARACTERS = 26; // of a variable in a node
+const CHARACTERS = 34; // of a variable in a node, where strings have no quotes
 const CHARACTER = 6.7; // width of a character in a node, in pixels
 const LINE = 15;
 const NOTE_GAP = " · ";
@@ -164,7 +164,7 @@ class Graph {
 
   lines(number, told) {
     const texts = this.states.values.get(number) || [];
-    return [`#${number + 1}`, ...told.map((place) => shortened(`${this.states.protocol.variables[place].name} ${texts[place]}`))];
+    return [`#${number + 1}`, ...told.map((place) => shortened(`${this.states.protocol.variables[place].name} ${(texts[place] ?? "").replaceAll('"', "")}`))];
   }
 
   // The edges of the walk, "from-to" → the places of its steps.

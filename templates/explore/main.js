@@ -285,7 +285,10 @@ async function start() {
   byId("back").addEventListener("click", KEYS.ArrowLeft);
   byId("forward").addEventListener("click", KEYS.ArrowRight);
   byId("last").addEventListener("click", KEYS.End);
-  new ResizeObserver(() => graph.resize()).observe(graph.frame);
+  new ResizeObserver(() => {
+    graph.resize();
+    revealStep();
+  }).observe(graph.frame);
   document.documentElement.setAttribute("data-ready", "");
 }
 

@@ -28,9 +28,7 @@ function showTimeline(walk, go) {
   }
   const timeline = byId("timeline");
   timeline.replaceChildren(...items);
-  // Within its strip only: the page itself must not move.
-  const current = timeline.children[walk.at];
-  timeline.scrollLeft = current.offsetLeft - (timeline.clientWidth - current.offsetWidth) / 2;
+  revealStep();
   byId("first").disabled = byId("back").disabled = walk.at === 0;
   byId("forward").disabled = walk.atEnd && walk.loopTo === null;
   byId("last").disabled = walk.atEnd;
@@ -58,6 +56,13 @@ function refusalText(outcome) {
   if (outcome.no) return `refused by ${outcome.no.map(([guard]) => guard).join(", ")}`;
   if (outcome.assumed !== undefined) return `ruled out by the assumption ${outcome.assumed}`;
   return outcome.fault === undefined ? "" : `no value: ${outcome.fault}`;
+}
+
+// Scrolls the strip of the steps, and nothing else, until the current one is in it.
+function revealStep() {
+  const timeline = byId("timeline");
+  const current = timeline.querySelector("[aria-current]").parentElement;
+  timeline.scrollLeft = current.offsetLeft - (timeline.clientWidth - current.offsetWidth) / 2;
 }
 
 function showBanner(walk) {

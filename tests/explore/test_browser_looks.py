@@ -79,6 +79,21 @@ def test_text_can_be_read(page: Page, files: dict[str, str], scheme: str) -> Non
         page.press("ArrowRight")
 
 
+def test_the_current_step_stays_in_sight(page: Page, files: dict[str, str]) -> None:
+    """On a narrow screen, and on one that has become narrow."""
+    page.open(files["spin"])
+    page.press("End")
+    page.resize(*SIZES["narrow"])
+    seen = (
+        "(() => { const [step, strip] = ['#timeline [aria-current]', '#timeline'].map((each) => "
+        "document.querySelector(each).getBoundingClientRect()); "
+        "return step.left >= strip.left - 1 && step.right <= strip.right + 1; })()"
+    )
+    page.wait(seen)
+    page.press("Home")
+    page.wait(seen)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ["variant", "spin", "chosen", "many"])
 def test_nothing_is_wider_than_the_screen(page: Page, files: dict[str, str], name: str, size: str) -> None:
