@@ -39,7 +39,11 @@ CASES: list[tuple[type[Protocol], str | None, Mapping[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("cls", "guard", "constants"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("cls", "guard", "constants"),
+    CASES,
+    ids=lambda item: getattr(item, "__name__", item if isinstance(item, str) else ""),
+)
 def test_as_many_orbits_as_the_explorer_finds(
     cls: type[Protocol], guard: str | None, constants: Mapping[str, Any]
 ) -> None:

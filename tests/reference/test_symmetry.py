@@ -72,7 +72,6 @@ SWAP = {("nodes", "n1"): "n2", ("nodes", "n2"): "n1"}
         (domains.UnionDomain((HOLD, FREE)), Free(), Free()),
         (domains.UnionDomain((HOLD, FREE)), Hold("n2", None), Hold("n1", None)),
     ],
-    ids=str,
 )
 def test_a_renaming_changes_members_and_nothing_else(domain: Domain, value: Any, expected: Any) -> None:
     assert renamed(domain, value, SWAP) == expected
