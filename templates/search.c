@@ -16,6 +16,7 @@
 
 enum { BATCH = 1024, TOGETHER = 256, BLOCK = 4096, FEWEST_SLOTS = 1 << 16, CHUNK = 4096 };
 enum { RECENT = 1 << 15 };
+enum { FEWEST_SHARED = 1 << 20 };  /* a table of more slots is filled by all threads together */
 enum { CACHED = 1 << 19 };  /* so many bytes are asked for without announcing it */
 enum { HERE, STEP, NEW, PLACES };  /* a violation: in a state, in a step out of it, in a state that was entered */
 enum { SEARCH, LOOK, PROBE };
@@ -199,6 +200,17 @@ static int new_table(uint64_t slots) {
     return 1;
 }
 
+/* Whether a slot was free; the entry is in it then. */
+static inline int put_into(uint64_t slot, uint32_t entry) {
+    _Atomic uint32_t *place = &all.table[slot];
+    uint32_t none = 0;
+    if (atomic_load_explicit(place, memory_order_relaxed)) return 0;
+    if (all.threads > 1)
+        return atomic_compare_exchange_strong_explicit(place, &none, entry, memory_order_relaxed, memory_order_relaxed);
+    atomic_store_explicit(place, entry, memory_order_relaxed);
+    return 1;
+}
+
 static void put_again(uint64_t first, uint64_t end) {
     uint64_t hashes[TOGETHER];
     while (first < end) {
@@ -209,15 +221,47 @@ static void put_again(uint64_t first, uint64_t end) {
         }
         for (size_t i = 0; i < count; i++) {
             uint64_t slot = slot_of(hashes[i]);
-            while (atomic_load_explicit(&all.table[slot], memory_order_relaxed)) slot = slot + 1 == all.slots ? 0 : slot + 1;
-            atomic_store_explicit(&all.table[slot], entry_of(first + i, hashes[i]), memory_order_relaxed);
+            while (!put_into(slot, entry_of(first + i, hashes[i]))) slot = slot + 1 == all.slots ? 0 : slot + 1;
         }
         first += count;
     }
 }
 
+typedef struct {
+    const Ranges *everything;
+    size_t count;
+    uint64_t part, parts;
+    pthread_t thread;
+} Refill;
+
+/* The states of one part of each range. */
+static void *refill(void *given) {
+    const Refill *task = given;
+    for (size_t i = 0; i < task->count; i++)
+        for (size_t j = 0; j < task->everything[i].count; j++) {
+            Range range = task->everything[i].items[j];
+            uint64_t length = range.end - range.first;
+            put_again(range.first + length * task->part / task->parts, range.first + length * (task->part + 1) / task->parts);
+        }
+    return NULL;
+}
+
+/* Every state into an empty table: what the search does alone here, it does with helpers where it has threads that wait
+ * meanwhile, since it would make up a quarter of all the time otherwise. */
+static void refill_table(const Ranges *everything, size_t count) {
+    uint64_t parts = all.slots > FEWEST_SHARED ? (uint64_t)all.threads : 1;
+    Refill *tasks = allocate((size_t)parts, sizeof(Refill));
+    for (uint64_t part = 0; part < parts; part++) {
+        tasks[part] = (Refill){.everything = everything, .count = count, .part = part, .parts = parts};
+        if (part && pthread_create(&tasks[part].thread, NULL, refill, &tasks[part])) fail("no threads");
+    }
+    refill(&tasks[0]);
+    for (uint64_t part = 1; part < parts; part++) pthread_join(tasks[part].thread, NULL);
+    free(tasks);
+}
+
 /* A larger table, with every state that was entered. The old one goes first: a state lies in the array, too. */
-static void grow(Ranges *everything, size_t count) {
+static void grow(const Ranges *everything, size_t count) {
     uint64_t slots = all.slots + (all.slots > (1 << 20) ? all.slots / 5 * 2 : all.slots);
     if (slots > UINT32_MAX) slots = UINT32_MAX;
     if (slots == all.slots) {
@@ -231,8 +275,7 @@ static void grow(Ranges *everything, size_t count) {
         atomic_store(&all.stop, OUT_OF_MEMORY);
         if (!new_table(before)) fail("no memory");
     }
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < everything[i].count; j++) put_again(everything[i].items[j].first, everything[i].items[j].end);
+    refill_table(everything, count);
 }
 #endif
 
@@ -398,7 +441,7 @@ static void enter_all(Worker *worker, size_t filled) {
         uint64_t hashes[TOGETHER], slots[TOGETHER];
         State others[TOGETHER];
         int far = all.table_bytes > CACHED;
-        if (far && all.workers[0].entered) count = not_recent(worker, batch, count, others, hashes), batch = others;
+        if (far && read_shared(&all.workers[0].entered)) count = not_recent(worker, batch, count, others, hashes), batch = others;
         else
             for (size_t i = 0; i < count; i++) hashes[i] = hash_of(batch[i]);
         for (size_t i = 0; i < count; i++) {
