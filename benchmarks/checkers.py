@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from .checkers_engines import ENGINES, SPIN, Measurement, absent, prepare, takes_part
+from .checkers_engines import ENGINES, NATIVE, SPIN, Measurement, absent, prepare, takes_part
 from .checkers_figures import SLOW, Spread, expectations, startup_expectations
 from .checkers_page import PAGE, expected_lines, relative, shown, terminal_lines, write_page
 from .checkers_quiet import ATTEMPTS, MOST_OTHERS, Load
@@ -62,7 +62,7 @@ def main() -> None:
             _measure_row(row, planned[row.name] - set(missing), options, results, folder)
             print("\n".join(terminal_lines(row, results.rounds[row.name])), flush=True)
         if not results.startups:
-            results.startups = measure_startups(2 * options.rounds)
+            results.startups = measure_startups(2 * options.rounds, NATIVE not in missing)
             results.save(folder / "results.json")
     print()
     for name, seconds in results.startups.items():

@@ -178,6 +178,8 @@ def _startups(measured: Mapping[str, Sequence[float]]) -> str:
 
     def lines() -> Iterator[tuple[str, str, str]]:
         for startup in STARTUPS:
+            if startup.name not in measured:
+                continue
             seconds = measured[startup.name]
             times = [one / other for one, other in zip(seconds, nothing, strict=True)]
             yield f"`{startup.name}`", f"{Spread.of(seconds).median:.3f}", shown(Spread.of(times))

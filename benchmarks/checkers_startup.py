@@ -38,18 +38,21 @@ STARTUPS = (
 )
 
 
-def measure_startups(rounds: int) -> dict[str, list[float]]:
+def measure_startups(rounds: int, with_native: bool) -> dict[str, list[float]]:
     """Seconds of wall-clock time of each, one a round, in turns. A round before the first fills caches and is not kept.
+
+    Without `with_native`, what needs a C compiler is left out.
 
     Raises:
         subprocess.CalledProcessError: a command failed.
     """
-    found: dict[str, list[float]] = {startup.name: [] for startup in STARTUPS}
+    chosen = [startup for startup in STARTUPS if with_native or "native" not in startup.arguments]
+    found: dict[str, list[float]] = {startup.name: [] for startup in chosen}
     with tempfile.TemporaryDirectory(prefix="protocheck-benchmark-") as bytecode:
         # Modules are compiled once and kept, as they are for everybody, whatever the environment here says.
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": bytecode}
         for number in range(rounds + 1):
-            for startup in STARTUPS:
+            for startup in chosen:
                 seconds = _seconds(startup, environment)
                 if number:
                     found[startup.name].append(seconds)
