@@ -27,7 +27,7 @@ from ..differential.shipped import EXAMPLES, PROTOCOLS
 
 EVERY = list(dict.fromkeys([*PROTOCOLS, TreeCache, HandOff, Walk, *EXAMPLES]))
 
-NOTICED = {"DiningPhilosophers": 0, "Acceptance": 1, "Dispatch": 4, "Rollback": 4, "HandOff": 5, "TreeCache": 14}
+NOTICED = {"DiningPhilosophers": 0, "Acceptance": 1, "Dispatch": 4, "Rollback": 4, "HandOff": 5, "TreeCache": 15}
 """How many dropped guards are noticed at run time; more than none where nothing is said.
 
 The dining philosophers deadlock as they are, so that the checker drops no guard; what acceptance promises is said with

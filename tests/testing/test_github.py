@@ -45,7 +45,9 @@ def test_a_violation_stands_at_its_property_with_its_trace(tmp_path: Path) -> No
     assert properties == {"file": "src/counter.py", "line": "25", "title": "counter: small is violated"}
     assert COUNTER.splitlines()[24] == "    def small(self) -> bool:"
     assert message.startswith("small is violated in 4 states")
-    assert message.endswith("= state 4  3")
+    # Beside long paths the values of a state stand below each other.
+    assert "= state 4" in message
+    assert message.endswith("3")
 
 
 def test_an_unaccounted_mutant_stands_at_its_guard(tmp_path: Path) -> None:
