@@ -16,6 +16,7 @@ from protocheck.toolchain.picture import dot_source, graph_picture, svg_source, 
 from protocheck.toolchain.results import Edge, StateGraph
 from protocheck.toolchain.tlc.errors import ToolError
 
+from ..fonts import NEEDS_FONTS
 from .samples import BUSY, FULL, IDLE, lasso, stuttering
 
 Golden = Callable[[str, str], None]
@@ -86,6 +87,7 @@ def test_what_is_no_graph_is_refused() -> None:
         draw_dot("digraph {")
 
 
+@NEEDS_FONTS
 def test_a_graph_as_png() -> None:
     found = png_of(svg_source(graph_picture(GRAPH, "hand_over")))
     assert found[:8] == b"\x89PNG\r\n\x1a\n"
@@ -100,6 +102,7 @@ def test_text_that_cannot_be_drawn_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         png_of('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
 
 
+@NEEDS_FONTS
 def test_what_is_no_svg_is_refused() -> None:
     with pytest.raises(ToolError, match="could not draw"):
         png_of("<svg")

@@ -18,6 +18,7 @@ from protocheck.toolchain.trace_mermaid import mermaid_source
 from protocheck.toolchain.trace_svg import svg_table
 from protocheck.toolchain.traces import DescribedTrace, Trace, TraceStep
 
+from ..fonts import NEEDS_FONTS
 from .samples import ALL, finite, kinds, lasso, long, stuttering
 
 Golden = Callable[[str, str], None]
@@ -115,6 +116,7 @@ def test_a_behaviour_violates_nothing() -> None:
     assert "a behaviour of 4 states" in svg_table(run)
 
 
+@NEEDS_FONTS
 @pytest.mark.parametrize("name", ["finite", "long"])
 def test_png(name: str) -> None:
     found = png_of(svg_table(ALL[name]()))

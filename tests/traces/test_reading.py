@@ -18,6 +18,8 @@ from protocheck.runtime import Recorder, Scheduler
 from protocheck.toolchain.errors import UserError
 from protocheck.toolchain.trace_reading import read_trace_file
 
+from ..fonts import NEEDS_FONTS
+
 ROOT = Path(__file__).parents[2]
 REPORT = json.loads((ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
 SCHEMA = json.loads((ROOT / "docs" / "trace.schema.json").read_text(encoding="utf-8"))
@@ -84,7 +86,7 @@ def test_a_file_goes_round_through_every_format(run: Run, tmp_path: Path) -> Non
     ("kind", "begins"),
     [
         ("svg", b"<svg"),
-        ("png", b"\x89PNG"),
+        pytest.param("png", b"\x89PNG", marks=NEEDS_FONTS),
         ("mermaid", b"---"),
         ("dot", b"digraph"),
         ("itf", b"{"),
