@@ -1,4 +1,4 @@
-"""An instance's program as C: one self-contained source, laid out by `explorer.c.j2` around `search.c`.
+"""An instance's program as C: one self-contained source, laid out by `explorer.c.j2` around `reached.c` and `search.c`.
 
 States are laid out as in the Python program, so that each reads the other's.
 """
@@ -19,6 +19,7 @@ from .c_liveness import c_liveness
 from .c_reduction import reduction_lines
 from .c_render import WORD, CWriter, NotInC
 from .emit import INDENT
+from .program import template
 from .refinement import OUTSIDE, UNDEFINED, seen_effect
 from .steps import Block
 
@@ -83,7 +84,7 @@ class _Source:
         tests = [self.writer.test(assembly.guarded(item)) for item in self.wanted]
         liveness = c_liveness(program, self.liveness, self.writer) if self.liveness else None
         most = c_emit.longest(blocks)
-        text = _template().render(
+        text = template("explorer.c.j2").render(
             title=assembly.title,
             words=self.words,
             frame=assembly.description,
@@ -98,7 +99,7 @@ class _Source:
             looks_ahead=int(program.looks_ahead),
             room=most if most <= MOST_SUCCESSORS else 1,
             many=most > MOST_SUCCESSORS,
-            search=_core("search.c"),
+            search=f"{_core('reached.c')}\n\n{_core('search.c')}",
             liveness=None if liveness is None else {**vars(liveness), "search": _core("liveness.c")},
             refined=refined,
             reduction=reduction,
@@ -196,14 +197,3 @@ def _listed(values: tuple[int, ...]) -> str:
 @cache
 def _core(name: str) -> str:
     return files("protocheck.templates").joinpath(name).read_text(encoding="utf-8").rstrip()
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False
-    )
-    source = files("protocheck.templates").joinpath("explorer.c.j2").read_text(encoding="utf-8")
-    return environment.from_string(source)

@@ -197,7 +197,7 @@ class Assembly:
         check = self.check_lines()
         counts = [f"n{number}" for number in range(len(self.protocol.actions))]
         reduction = self.reduction
-        text = _template().render(
+        text = template("explorer.py.j2").render(
             title=self.title,
             frame=self.description,
             tables=[(name, _tuple_text(values)) for values, name in self.builder.tables.items()],
@@ -408,7 +408,8 @@ def _tuple_text(values: Iterable[int | str]) -> str:
 
 
 @cache
-def _template() -> Any:
+def template(name: str) -> Any:
+    """A template of generated code, by the name of its file."""
     # Imported here: whoever only looks at a protocol need not pay for the template engine.
     from importlib.resources import files
 
@@ -417,7 +418,7 @@ def _template() -> Any:
     environment = Environment(
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False
     )
-    source = files("protocheck.templates").joinpath("explorer.py.j2").read_text(encoding="utf-8")
+    source = files("protocheck.templates").joinpath(name).read_text(encoding="utf-8")
     return environment.from_string(source)
 
 
