@@ -304,7 +304,7 @@ def _behaviour(
     # Whoever counts them counts the same: under auto the baseline may be answered by another engine than the variant.
     # TLC does not tell how many steps change something: then the explorer counts, it judges nothing here.
     counts = [
-        _changing(found) if _changing(found) is not None else _count_changing(runner, one)
+        told if (told := _changing(found)) is not None else _count_changing(runner, one)
         for found, one in ((baseline, instance), (verdict, variant))
     ]
     if None in counts:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ...transpiler.packing.c_program import CProgram, c_program
 from ...transpiler.packing.c_render import NotInC
 from ...transpiler.packing.program import Program
-from ..explorer import PackedCheck
+from ..explorer import VERSION, PackedCheck
 from ..explorer_liveness import find_violation
 from ..results import Budget, CheckJob, EngineResult
 from ..searched import Counters, Searched, Violation
@@ -24,8 +24,6 @@ from ..traces import Trace
 from .compiler import Cancelled, Compiler, executable_for, find_compiler
 from .memory import available_memory, megabytes
 from .process import Limits, Outcome, run_search
-
-VERSION = "0.1.0"
 
 
 class NativeEngine:
@@ -132,15 +130,14 @@ class NativeSearch:
     cancel: threading.Event
     started: float
     memory: int
-    violation: Violation | None = field(init=False)
 
-    def __post_init__(self) -> None:
+    @property
+    def violation(self) -> Violation | None:
+        """What was violated, and in which state."""
         found = self.outcome.violation
-        violation = None
-        if found is not None:
-            state = found.path[-1] if found.path else None
-            violation = Violation(self.program.order[found.kind], state, found.length)
-        object.__setattr__(self, "violation", violation)
+        if found is None:
+            return None
+        return Violation(self.program.order[found.kind], found.path[-1] if found.path else None, found.length)
 
     @property
     def stopped(self) -> str:
