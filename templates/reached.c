@@ -9,9 +9,10 @@
  * is asked for. There are no parents: a trace is found again by searching each level, backwards, for a state from which
  * the one after it is reached.
  *
- * Threads share the levels chunk by chunk. Each takes places of the array in blocks of its own; an entry of the table is
- * changed by compare-and-swap once the state that it stands for is written. A table that becomes full is made anew while
- * every thread waits.
+ * Threads share the levels chunk by chunk. Each begins with its own part of a level, which is about what it found
+ * itself, since it has reached the successors of neighbouring states lately; then it helps the others. Each takes places
+ * of the array in blocks of its own; an entry of the table is changed by compare-and-swap once the state that it stands
+ * for is written. A table that becomes full is made anew while every thread waits.
  */
 
 enum { BATCH = 1024, TOGETHER = 256, BLOCK = 4096, FEWEST_SLOTS = 1 << 16, CHUNK = 4096 };
@@ -26,6 +27,7 @@ static const char *const STOPPED[] = {"", "states", "time", "memory", "places"};
 typedef struct { int raised; uint64_t place; State state; } Flag;
 typedef struct { uint64_t first, end; } Range;
 typedef struct { Range *items; size_t count, room; } Ranges;
+typedef struct __attribute__((aligned(128))) { _Atomic size_t next; size_t end; } Share;  /* of the chunks of a level */
 
 typedef struct {
     uint64_t taken[ACTIONS + 1], same, terminated;
@@ -62,7 +64,7 @@ static struct {
     _Atomic int stop;
     Range *chunks;
     size_t chunk_count;
-    _Atomic size_t next_chunk;
+    Share *shares;  /* for each thread, what it begins with */
     _Atomic uint64_t expanded;
     uint64_t depth, choices;
     _Atomic int reached[WANTED + 1];

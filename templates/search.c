@@ -19,15 +19,26 @@ static void look_at_budget(int first) {
     if (first && now - all.told >= 0.2) tell(now);
 }
 
+/* What nobody has begun of its own share, then of the others'; the number of chunks when there is none. */
+static size_t next_chunk(int own) {
+    for (int i = 0; i < all.threads; i++) {
+        Share *share = &all.shares[(own + i) % all.threads];
+        if (atomic_load_explicit(&share->next, memory_order_relaxed) >= share->end) continue;
+        size_t chunk = atomic_fetch_add(&share->next, 1);
+        if (chunk < share->end) return chunk;
+    }
+    return all.chunk_count;
+}
+
 static void work(Worker *worker) {
-    int first = worker == all.workers;
+    int own = (int)(worker - all.workers);
     while (!atomic_load_explicit(&all.stop, memory_order_relaxed)) {
-        size_t chunk = atomic_fetch_add(&all.next_chunk, 1);
-        if (chunk >= all.chunk_count) break;
+        size_t chunk = next_chunk(own);
+        if (chunk == all.chunk_count) break;
         uint64_t count = all.chunks[chunk].end - all.chunks[chunk].first;
         expand(worker, all.chunks[chunk].first, count);
         atomic_fetch_add_explicit(&all.expanded, count, memory_order_relaxed);
-        if (worker->mode == SEARCH) look_at_budget(first);
+        if (worker->mode == SEARCH) look_at_budget(own == 0);
     }
 }
 
@@ -66,7 +77,11 @@ static void plan_chunks(const Ranges *ranges) {
             uint64_t end = first + size < ranges->items[i].end ? first + size : ranges->items[i].end;
             all.chunks[count++] = (Range){first, end};
         }
-    atomic_store(&all.next_chunk, 0);
+    size_t threads = (size_t)all.threads;
+    for (size_t i = 0; i < threads; i++) {
+        atomic_store(&all.shares[i].next, count * i / threads);
+        all.shares[i].end = count * (i + 1) / threads;
+    }
 }
 
 /* What the threads have entered becomes a level. */
@@ -288,6 +303,7 @@ static void write_states(const char *path) {
 static void prepare(void) {
     if (posix_memalign((void **)&all.workers, 128, (size_t)all.threads * sizeof(Worker))) fail("no memory");
     memset(all.workers, 0, (size_t)all.threads * sizeof(Worker));
+    if (posix_memalign((void **)&all.shares, 128, (size_t)all.threads * sizeof(Share))) fail("no memory");
     for (int i = 0; i < all.threads; i++) all.workers[i].buffer = allocate(BATCH + ROOM, sizeof(State));
     all.most_states = all.most_bytes / sizeof(Stored);
     if (all.most_states > UINT32_MAX - 2) all.most_states = UINT32_MAX - 2;
