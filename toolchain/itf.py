@@ -5,7 +5,7 @@ How values are written, and read with their domains, is `transpiler.itf`; its na
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +76,7 @@ def decode_untyped(data: Json, names: Names = NO_NAMES) -> Any:
         case list(items):
             return SequenceAsWritten(decode_untyped(item, names) for item in items)
         case {"#map": list(pairs)} if len(data) == 1:
-            return FrozenDict((decode_untyped(k, names), decode_untyped(v, names)) for k, v in pairs)
+            return function((decode_untyped(k, names), decode_untyped(v, names)) for k, v in map(pair, pairs))
         case {"#unserializable": str(text)} if len(data) == 1:
             return Opaque(text, data)
         case {"tag": "None", "value": _} if len(data) == 2:
@@ -91,6 +91,24 @@ def decode_untyped(data: Json, names: Names = NO_NAMES) -> Any:
             return Opaque(names.records.get(tuple(data), "") + _fields_text(data, names), data)
         case _:
             raise ItfError(f"{data!r} is no value in the Informal Trace Format")
+
+
+def pair(data: Json) -> tuple[Json, Json]:
+    """A key and its value, out of a `#map`; raises `ItfError` for what is no array of two."""
+    match data:
+        case [key, value]:
+            return key, value
+    raise ItfError(f"{data!r} in a #map is no pair [key, value]")
+
+
+def function(pairs: Iterable[tuple[Any, Any]]) -> FrozenDict[Any, Any]:
+    """The function with these keys and values; raises `ItfError` where it would have two values for a key."""
+    found: dict[Any, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ItfError(f"the key {show(key)} stands twice in a #map")
+        found[key] = value
+    return FrozenDict(found)
 
 
 def _fields_text(data: Mapping[str, Json], names: Names) -> str:
@@ -108,4 +126,6 @@ __all__ = [
     "decode_untyped",
     "encode",
     "encode_state",
+    "function",
+    "pair",
 ]

@@ -174,7 +174,13 @@ def test_what_is_no_value_of_the_domain_is_refused(domain: Domain, data: Any) ->
         decode(data, domain)
 
 
-@pytest.mark.parametrize("data", [1.5, {"#strange": 1}, {"#bigint": 5}, {"#set": 3}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(1.5, {"#strange": 1}, {"#bigint": 5}, {"#set": 3}, {"#map": 3}, {"#map": [1]}, {"#map": ["ab"]}),
+        *({"#map": [[0]]}, {"#map": [[0, 1, 2]]}, {"#map": [[0, 0], [0, 1]]}, {"#map": [[[0], 1], [[0], 1]]}),
+    ],
+)
 def test_what_is_no_value_at_all_is_refused(data: Any) -> None:
     with pytest.raises(ItfError):
         decode_untyped(data)

@@ -63,6 +63,39 @@ class Promised(Protocol):
         self.value = value
 
 
+class Drawn(Protocol):
+    """It begins with a number that it draws, and with the sum of it and another one."""
+
+    most: int = const(1)
+
+    drawn: Annotated[int, Between(0, most)] = 0
+    total: Annotated[int, Between(0, 2 * most)] = 0
+
+    @init
+    def any_numbers(self, first: Annotated[int, Between(0, most)], other: Annotated[int, Between(0, most)]) -> None:
+        self.drawn = first
+        self.total = first + other
+
+    @action
+    def forget(self) -> None:
+        guard(drawn_something=self.drawn > 0)
+        self.drawn = 0
+
+
+class Paid(Protocol):
+    """Constants that are members of an Enum."""
+
+    paid: Phase = const(Phase.IDLE)
+    known: frozenset[Phase] = const(frozenset({Phase.IDLE, Phase.BUSY}))
+
+    earned: bool = False
+
+    @action
+    def earn(self) -> None:
+        guard(not_yet=not self.earned)
+        self.earned = self.paid in self.known or self.paid == Phase.BUSY
+
+
 def asked(*lines: Any, cls: type[Protocol] = Rollback, **options: Any) -> Validation:
     """The answer about a log; lines that are no bytes are written as JSON."""
     texts = [line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines]
@@ -247,6 +280,76 @@ def test_too_many_states_are_no_pass() -> None:
     answer = asked(*log, max_states=1)
     assert answer.verdict == "inconclusive"
     assert answer.reason == "line 3: more than 1 states are possible at once"
+
+
+def drawn(most: int, *lines: Any, state: dict[str, int] | None = None, **options: Any) -> Validation:
+    header = {"constants": {"most": most}, **({} if state is None else {"state": state})}
+    return asked(header, *lines, cls=Drawn, **options)
+
+
+def test_more_initial_states_than_may_be_possible_are_no_mistake_and_no_pass() -> None:
+    answer = drawn(1, step("forget"), max_states=3)
+    assert answer.verdict == "inconclusive"
+    assert answer.reason == "more than 3 states are possible at once: let the log name the state that it begins with"
+    assert drawn(1, step("forget"), max_states=4).verdict == "behaviour"
+    # A state that is named is looked for, however many there are.
+    first = {"drawn": 1, "total": 2}
+    assert drawn(1, step("forget", {"drawn": 0}), state=first, max_states=1).verdict == "behaviour"
+    found = drawn(1, step("forget"), state={"drawn": 1, "total": 0}, max_states=1)
+    assert found.rejection is not None
+    assert [reason.text for reason in found.rejection.reasons] == ["there is no initial state like that"]
+
+
+def test_a_first_state_among_too_many_to_be_listed() -> None:
+    most, first = 50_000, {"drawn": 7, "total": 50_000}
+    # The choice that is assigned as it is need not be guessed, the other one can be.
+    assert drawn(most, step("forget"), state=first).verdict == "behaviour"
+    assert drawn(most, step("forget"), state={"drawn": 7, "total": 50_008}).verdict == "rejected"
+    found = drawn(most, step("forget"), state={"drawn": 50_001, "total": 0})
+    assert found.rejection is not None
+    assert [reason.text for reason in found.rejection.reasons] == ["drawn = 50001 is outside 0..50000"]
+    answer = drawn(most, step("forget"), state={"total": 9})
+    assert (answer.verdict, answer.events) == ("inconclusive", 0)
+    assert answer.reason == (
+        "whether it begins in an initial state was not decided: init chooses among more than 100,000 values"
+        " (--from-anywhere does not ask)"
+    )
+    assert drawn(most, step("forget")).reason.endswith("let the log name the state that it begins with")
+
+
+def test_where_the_first_state_is_in_doubt_its_steps_are_looked_at() -> None:
+    most, first = 200_000, {"drawn": 0, "total": 200_000}
+    answer = drawn(most, {"state": {"drawn": 0}}, state=first)
+    assert (answer.verdict, answer.events) == ("inconclusive", 1)
+    assert "whether it begins in an initial state was not decided" in answer.reason
+    # No log goes on like this, wherever it begins.
+    assert drawn(most, step("forget"), state=first).verdict == "rejected"
+    assert drawn(most, {"state": {"drawn": 0}}, state=first, anywhere=True).verdict == "behaviour"
+
+
+def test_a_constant_that_is_no_member_of_its_enum() -> None:
+    assert asked({"constants": {"paid": "Phase.BUSY", "known": {"#set": []}}}, step("earn"), cls=Paid).events == 1
+    for name, value in (("paid", "Phase.LAZY"), ("known", {"#set": ["Phase.LAZY"]})):
+        with pytest.raises(LogError, match=f"log:1: .* is no value for the constant {name}, whose type is "):
+            asked({"constants": {name: value}}, step("earn"), cls=Paid)
+
+
+def deep(levels: int) -> Any:
+    value: Any = 0
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_values_that_are_nested_too_deep() -> None:
+    for lines in (
+        [step("extend", {"length": deep(600)})],
+        [step("extend", {"length": {"#set": [deep(600)]}})],
+        [{"protocol": "rollback", "state": {"length": deep(600)}}],
+        [{"protocol": "rollback", "constants": {"max_len": deep(600)}}],
+    ):
+        with pytest.raises(LogError, match=r"log:1: .*nested too deep"):
+            asked(*lines)
 
 
 # ------------------------------------------------------------------------------------------------ what is no log

@@ -169,6 +169,20 @@ def test_a_recording_without_its_end() -> None:
     assert [each.verdict for each in validate(cut, Rollback, options=Options(truncated=True))] == ["behaviour"] * 2
 
 
+def test_nothing_stands_below_the_end_of_a_recording() -> None:
+    lines = text(recorded())
+    for more in (lines, [b'{"kind": "step"}\n'], [b"{}\n"]):
+        with pytest.raises(
+            LogError, match=rf"log:{len(lines) + 1}: the recording has ended .*two recordings in one file"
+        ):
+            validate([*lines, *more], Rollback)
+    with pytest.raises(LogError, match="two recordings in one"):
+        validate([*lines, b"{"], Rollback, options=Options(truncated=True))
+    with pytest.raises(LogError, match=rf"log:{len(lines) + 1}: this is no JSON"):
+        validate([*lines, b"garbage\n"], Rollback)
+    assert [each.verdict for each in validate([*lines, b"\n"], Rollback)] == ["behaviour"] * 2
+
+
 def changed(lines: list[dict[str, Any]], place: int, **values: Any) -> list[dict[str, Any]]:
     return [{**line, **values} if number == place else line for number, line in enumerate(lines)]
 
@@ -184,6 +198,9 @@ def test_damaged_recordings() -> None:
         (changed(lines, instance, state={"length": "x"}), f'log:{instance + 1}: length = "x" is no int'),
         ([*lines[: instance + 1], lines[instance]], f"log:{instance + 2}: there is an instance rollback already"),
         (changed(lines, step, of="nobody"), f"log:{step + 1}: there is no instance 'nobody'"),
+        (changed(lines, step, of=["x"]), f"log:{step + 1}: there is no instance ['x'] above this line"),
+        (changed(lines, refusal, of=["x"]), f"log:{refusal + 1}: there is no instance ['x'] above this line"),
+        (changed(lines, index(lines, kind="undone"), of={}), "there is no instance {} above this line"),
         (changed(lines, step, args=[]), f"log:{step + 1}: action, args and changes"),
         (changed(lines, step, action="extent"), f'log:{step + 1}: Rollback has no action "extent"'),
         (changed(lines, step, kind="stepped"), f"log:{step + 1}: a recording has no lines of the kind 'stepped'"),

@@ -10,9 +10,8 @@ from ...transpiler import valuetypes as types
 from ...transpiler.domains import show
 from ...transpiler.instance import fits
 from ...transpiler.itf import ItfError, encode
-from ...transpiler.valuetypes import FrozenDict
 from ..errors import nearest
-from ..itf import decode_untyped
+from ..itf import decode_untyped, function, pair
 from .model import Foreign
 
 
@@ -36,7 +35,10 @@ def read_constants(protocol: ir.Protocol, data: Any) -> dict[str, Any]:
 def _read(data: Any, kind: types.Type) -> Any:
     match kind:
         case types.Enumeration():
-            return next(member for member in kind.members if encode(member) == data)
+            for member in kind.members:
+                if encode(member) == data:
+                    return member
+            raise ValueError
         case types.Optional(item):
             return None if data is None else _read(data, item)
         case types.Set(element):
@@ -46,7 +48,7 @@ def _read(data: Any, kind: types.Type) -> Any:
         case types.Sequence(element):
             return tuple(_read(item, element) for item in (data if isinstance(data, list) else _inside(data, "#tup")))
         case types.Function(key, value):
-            return FrozenDict((_read(k, key), _read(v, value)) for k, v in _inside(data, "#map"))
+            return function((_read(k, key), _read(v, value)) for k, v in map(pair, _inside(data, "#map")))
         case _:
             found = decode_untyped(data)
             if not fits(kind, found):

@@ -36,6 +36,10 @@ def rejection(possible: Possible, event: Event) -> Rejection:
     for state in states[:MOST_EXPLAINED]:
         # An action without named arguments fails for each of them, often for the same reason.
         found.update(dict.fromkeys(itertools.islice(_causes(possible.model, state, event), MOST_TRIED), 1))
+    if not states:
+        _, impossible = possible.model.values(event.seen)
+        nowhere = "there is no initial state like that" if event.action is None else "there is no initial state"
+        found.update((text, "") for text in impossible.values() or [nowhere])
     # Equally frequent ones as they were found: what the protocol says of the step, then what the log says of it.
     reasons = tuple(Reason(text, number, where) for (text, where), number in found.most_common(MOST_REASONS))
     instead = tuple(_instead(possible.model, states[0])) if states else ()

@@ -20,7 +20,8 @@ _NOTHING: Mapping[str, Any] = {}
 class Follower:
     """Where the events so far have led; `over` as soon as nothing more can be learned from further events.
 
-    With `keeps` the events are kept, in `journal`; `begun` is what is known of the state before the first.
+    With `keeps` the events are kept, in `journal`; `begun` is what is known of the state before the first. `doubt` says
+    why the states to begin with are not surely those: then no log is a behaviour, though it may be none.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Follower:
         instance: str = "",
         *,
         keeps: bool = False,
+        doubt: str = "",
     ) -> None:
         self.model, self.instance, self.over, self.line = model, instance, False, 0
         self.notes: list[str] = []
@@ -47,7 +49,9 @@ class Follower:
         self._counts = {action: len(parameters) for action, parameters in model.parameters.items()}
         self._events = self._with_arguments = self._with_values = 0
         self._rejection: Rejection | None = None
-        self._reason = ""
+        self._reason = doubt
+        if doubt and not self._possible.states:
+            self.over = True
         self._make_fast()
 
     # ------------------------------------------------------------------------------------------------------ events
@@ -56,6 +60,8 @@ class Follower:
         """What is known of the state before the first event, and before any unlogged action; raises `Foreign`."""
         self.line = line
         event = self.begun = Event(line, None, _NOTHING, seen)
+        if self.over:
+            return
         found = self._possible.begun(seen)
         if found.states:
             self._possible = found

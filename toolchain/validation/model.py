@@ -20,11 +20,13 @@ from ...transpiler import valuetypes as types
 from ...transpiler.domains import Domain, show, size, values
 from ...transpiler.erasure import as_it_runs
 from ...transpiler.instance import Instance, fits, instantiate
-from ...transpiler.interpreter import Arguments, Outcome, Taken, attempt, initial_states
+from ...transpiler.interpreter import Arguments, Outcome, Taken, attempt, begin
 from ...transpiler.itf import ItfError, decode
 from ..errors import nearest
 from ..itf import decode_untyped
 from ..traces import State
+
+NOTHING: Mapping[str, Any] = {}
 
 MOST_CHOICES = 100_000
 """Argument tuples of an action that are tried where the log does not name the arguments."""
@@ -126,12 +128,34 @@ class Model:
 
     # ------------------------------------------------------------------------------------------- what can happen
 
-    def initial(self) -> Iterator[State]:
-        """The initial states; raises `TooMany` where init chooses among too many."""
-        chosen = [self.instance.parameters["", parameter.name] for parameter in self.instance.protocol.init.parameters]
-        if count(chosen) > MOST_CHOICES:
+    def initial(self, known: Mapping[str, Any] = NOTHING) -> Iterator[State]:
+        """The initial states; with values that are `known` of some variables at least those that have them.
+
+        Raises `TooMany` where init chooses among too many.
+        """
+        init = self.instance.protocol.init
+        # What init chooses and assigns as it is need not be guessed; a local name is no choice.
+        local = {step.name for step in init.steps if isinstance(step, ir.Bind)}
+        given = {
+            update.value.name: known[update.variable]
+            for update in init.updates
+            if isinstance(update.value, ir.LocalRef) and update.value.name not in local and update.variable in known
+        }
+        tried: list[Iterable[Any]] = []
+        guessed = []
+        for parameter in init.parameters:
+            domain = self.instance.parameters["", parameter.name]
+            if parameter.name not in given:
+                guessed.append(domain)
+                tried.append(values(domain))
+            elif kinds.contains(domain, given[parameter.name]):
+                tried.append((given[parameter.name],))
+            else:
+                return
+        if count(guessed) > MOST_CHOICES:
             raise TooMany(f"init chooses among more than {MOST_CHOICES:,} values")
-        for _, outcome in initial_states(self.instance):
+        for chosen in itertools.product(*tried):
+            outcome = begin(self.instance, tuple(zip((each.name for each in init.parameters), chosen, strict=True)))
             if isinstance(outcome, Taken):
                 yield outcome.state
 

@@ -17,7 +17,7 @@ from ..errors import nearest
 from .following import Follower
 from .lines import Truncated
 from .model import Foreign
-from .target import NOTHING, Numbered, Target, show_json
+from .target import NOTHING, TOO_DEEP, Numbered, Target, show_json
 
 FORMATS = ("protocheck-log", "protocheck-recording")
 VERSION = 1
@@ -41,6 +41,7 @@ def follow_plain(target: Target, first: Numbered, rest: Iterator[Numbered]) -> F
         rest = _chain(first, rest)
     if follower.over:
         return follower
+    number = line
     shapes: set[tuple[str, ...]] = set()
     ignored: dict[str, None] = {}
     events = 0
@@ -55,6 +56,8 @@ def follow_plain(target: Target, first: Numbered, rest: Iterator[Numbered]) -> F
                 break
     except Truncated as error:
         target.demand_truncated(error)
+    except RecursionError:
+        target.fail(number, TOO_DEEP)
     if not events:
         target.fail(0, "there is no event in it" + (" but those that are skipped" if shapes else ""))
     follower.notes += target.notes
@@ -92,6 +95,8 @@ def _begun(target: Target, line: int, header: Mapping[str, Any]) -> Follower:
         return target.follower(line, model, None if begun is None else target.mapping(line, begun, "the state"))
     except Foreign as error:
         target.fail(line, error)
+    except RecursionError:
+        target.fail(line, TOO_DEEP)
 
 
 def _plain_event(target: Target, follower: Follower, line: int, event: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from ..errors import nearest
 from .following import Follower
 from .lines import Truncated
 from .model import Foreign
-from .target import Numbered, Target, show_json
+from .target import NOTHING, TOO_DEEP, Numbered, Target, show_json
 
 FORMAT = "protocheck-recording"
 VERSION = 1
@@ -20,6 +20,7 @@ def follow_recording(target: Target, header: Mapping[str, Any], lines: Iterator[
     if header.get("version") != VERSION:
         target.fail(1, f"a recording of version {show_json(header.get('version'))}; this protocheck reads {VERSION}")
     reading = _Recording(target)
+    number = 1
     try:
         for number, data in lines:
             if data.get("seq") != reading.next:
@@ -27,7 +28,10 @@ def follow_recording(target: Target, header: Mapping[str, Any], lines: Iterator[
             reading.next += 1
             if data.get("kind") == "step":
                 # Written out, because this is what nearly all lines are.
-                follower = reading.followers.get(data.get("of"))
+                try:
+                    follower = reading.followers.get(data.get("of"))
+                except TypeError:  # no name, but an array or an object
+                    follower = None
                 if follower is None:
                     reading.demand_known(number, data)
                     continue
@@ -36,8 +40,12 @@ def follow_recording(target: Target, header: Mapping[str, Any], lines: Iterator[
                     break
             elif reading.other(number, data):
                 break
+        if reading.ended:
+            reading.demand_nothing(lines)
     except Truncated as error:
         target.demand_truncated(error)
+    except RecursionError:
+        target.fail(number, TOO_DEEP)
     return reading.followed()
 
 
@@ -82,11 +90,9 @@ class _Recording:
             case "instance":
                 return self.instance(line, data)
             case "refused":
-                follower = self.followers.get(data.get("of"))
-                if follower is None:
-                    self.demand_known(line, data)
-                    return False
-                return self.refused(follower, line, data)
+                self.demand_known(line, data)
+                follower = self.followers.get(data["of"])
+                return follower is not None and self.refused(follower, line, data)
             case "violated" | "undone":
                 self.demand_known(line, data)
             case "end":
@@ -132,8 +138,18 @@ class _Recording:
 
     def demand_known(self, line: int, data: dict[str, Any]) -> None:
         name = data.get("of")
-        if name not in self.others and name not in self.followers:
+        if type(name) is not str or (name not in self.others and name not in self.followers):
             self.target.fail(line, f"there is no instance {show_json(name)} above this line")
+
+    def demand_nothing(self, lines: Iterator[Numbered]) -> None:
+        """What stands below the end of a recording is of none, or of another one."""
+        try:
+            line, _ = next(lines, (0, NOTHING))
+        except Truncated as error:
+            line = error.line
+        if line:
+            reason = "the recording has ended above this line; of two recordings in one file, validate each alone"
+            self.target.fail(line, reason)
 
     def followed(self) -> tuple[Follower, ...]:
         target = self.target

@@ -71,7 +71,8 @@ def _rejection(rejection: Rejection, protocol: str) -> list[Block]:
         often = f", in {reason.states:,} of the {states}" if rejection.count > 1 else ""
         where = f" ({reason.where})" if reason.where else ""
         blocks.append(line(f"  {reason.text}", Text(where, "dim"), often))
-    blocks.append(line("the state before it" if rejection.count == 1 else f"the {states} before it"))
+    if rejection.count:
+        blocks.append(line("the state before it" if rejection.count == 1 else f"the {states} before it"))
     blocks += _states(rejection.possible)
     if rejection.count > len(rejection.possible):
         blocks.append(line(Text(f"  and {rejection.count - len(rejection.possible):,} more", "dim")))

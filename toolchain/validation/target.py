@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -16,8 +16,11 @@ from .following import Follower
 from .lines import LogError, Truncated
 from .model import Foreign, Model, TooMany
 from .results import Options
+from .simulation import Possible, agrees
 
 NOTHING: Mapping[str, Any] = {}
+
+TOO_DEEP = "a value in it is nested too deep"
 
 Numbered = tuple[int, dict[str, Any]]
 """A line of a log: its number and its object."""
@@ -57,25 +60,41 @@ class Target:
             self.fail(line, error)
         except CompileError as error:
             self.fail(line, f"these constants cannot be: {error.diagnostics[0].message}")
+        except RecursionError:
+            self.fail(line, TOO_DEEP)
 
     def follower(self, line: int, model: Model, begun: Mapping[str, Any] | None, instance: str = "") -> Follower:
         """A follower in the states that the log can begin with; `begun` is what it says of that, None if nothing."""
-        notes = []
-        try:
-            states: Iterable[State] = model.initial()
-            if self.options.anywhere:
-                states = [self._any(line, model, begun or {})]
-            follower = Follower(self.cls, model, self.options, states, instance, keeps=self.keeps)
-        except TooMany as error:
-            if begun is None:
-                self.fail(line, f"{error}: let the log name the state that it begins with")
-            notes.append(f"whether the first state is an initial one was not looked at: {error}")
-            first = self._any(line, model, begun)
-            follower = Follower(self.cls, model, self.options, [first], instance, keeps=self.keeps)
-        follower.notes += notes
+        doubt = ""
+        if self.options.anywhere:
+            states: Collection[State] = [self._any(line, model, begun or {})]
+        else:
+            states, doubt = self._initial(model, begun)
+        follower = Follower(self.cls, model, self.options, states, instance, keeps=self.keeps, doubt=doubt)
         if begun is not None:
             follower.begins(line, begun)
         return follower
+
+    def _initial(self, model: Model, begun: Mapping[str, Any] | None) -> tuple[Collection[State], str]:
+        """The initial states, those that are like `begun` where there are too many; and why that is in doubt, if so.
+
+        Then the state that the log names is among them, so that its steps are looked at all the same.
+        """
+        try:
+            return Possible(model, self.options, model.initial()).states.values(), ""
+        except TooMany as error:
+            if begun is None:
+                return (), f"{error}: let the log name the state that it begins with"
+        values, impossible = model.values(begun)
+        if impossible:
+            return (), ""
+        try:
+            fitting = (state for state in model.initial(values) if agrees(state, values))
+            return Possible(model, self.options, fitting).states.values(), ""
+        except TooMany as error:
+            doubt = f"whether it begins in an initial state was not decided: {error} (--from-anywhere does not ask)"
+        named = len(values) == len(model.instance.variables)
+        return [{name: values[name] for name in model.instance.variables}] if named else (), doubt
 
     def demand_truncated(self, error: Truncated) -> None:
         """Note that the last line was cut off, where that is no error."""
@@ -95,5 +114,8 @@ class Target:
 
 def show_json(data: Any) -> str:
     """A JSON value in a message, not too long."""
-    text = repr(data)
+    try:
+        text = repr(data)
+    except RecursionError:
+        return TOO_DEEP
     return text if len(text) <= 60 else text[:59] + "…"
