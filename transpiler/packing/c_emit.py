@@ -217,14 +217,14 @@ def initial_sink(kinds: Kinds) -> Sink:
     return write
 
 
-def successor_sink() -> Sink:
-    """Every successor is handed on, unchecked; that of a word of zeros where there is no state before."""
+def successor_sink(before: str | None) -> Sink:
+    """Every successor is handed on, unchecked: of the state before, or of a word of zeros where there is none."""
 
     def write(page: CPage, block: Block) -> None:
         depth = page.depth
         page.open("")
         _open_effect(page, block, ";")
-        _write_successor(page, block, "s" if block.effect.changing is not None else None)
+        _write_successor(page, block, before)
         page.line("FOUND(t);")
         page.close(depth)
 

@@ -97,7 +97,8 @@ class _Source:
             well_defined=assembly.kinds.well_defined,
             deadlock=assembly.kinds.deadlock,
             looks_ahead=int(program.looks_ahead),
-            room=most if most <= MOST_SUCCESSORS else 1,
+            # Of initial states there is always room for one more.
+            room=max(1, most) if most <= MOST_SUCCESSORS else 1,
             many=most > MOST_SUCCESSORS,
             search=f"{_core('reached.c')}\n\n{_core('search.c')}",
             liveness=None if liveness is None else {**vars(liveness), "search": _core("liveness.c")},
@@ -154,10 +155,10 @@ class _Source:
         builder = abstract.assembly.builder
         writer = CWriter(self.writer.bits, 1, builder, "A")
         pages = []
-        for blocks in (abstract.blocks, abstract.assembly.initial_blocks()):
+        for blocks, before in ((abstract.blocks, "s"), (abstract.assembly.initial_blocks(), None)):
             page = CPage(writer, builder.functions)
             plan = emit.stretches(blocks, builder)
-            c_emit.write_blocks(page, plan, c_emit.successor_sink(), abstract.assembly.kinds, live=False)
+            c_emit.write_blocks(page, plan, c_emit.successor_sink(before), abstract.assembly.kinds, live=False)
             pages.append(page.lines)
         self.writer.used.update(writer.used)
         return {

@@ -103,7 +103,12 @@ class CWriter:
         self._unsigned_or_unasked(index)
         at = self.value(index)
         # The table is of the narrowest type that has all its words, and would be shifted as such.
-        return f"(int)((uint64_t){name}[{at} >> 6] >> ({at} & 63) & 1)"
+        bit = f"(int)((uint64_t){name}[{at} >> 6] >> ({at} & 63) & 1)"
+        least, most = spread(index)
+        if least >= 0 and most < WORD * len(self.used[name]):
+            return bit
+        # It ends with the last one, and there may be indices beyond.
+        return f"({at} < {ones.bit_length()} ? {bit} : 0)"
 
     # ------------------------------------------------------------------------------------------------------ values
 
@@ -123,7 +128,8 @@ class CWriter:
             case low.Product(left, right):
                 return f"({self.value(left)} * {self.value(right)})"
             case low.Division(operator, left, right):
-                self._signed(left)
+                # The least number of all, divided by -1, is none.
+                self._within(left, 1 - (1 << self.bits - 1), (1 << self.bits - 1) - 1)
                 self._signed(right)
                 name = "floor_quotient" if operator == "//" else "floor_remainder"
                 return f"{name}({self.value(left)}, {self.value(right)})"
