@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from . import facts as knowledge
 from . import low
@@ -68,16 +69,36 @@ def _divided(members: Sequence[Member], facts: Facts) -> tuple[Group | Member, .
 
 
 def common(tests: Sequence[Low]) -> Low:
-    """A condition that follows from each of the tests, as strong as is cheaply found."""
+    """A condition that follows from each of the tests, as strong as is cheaply found.
+
+    What need not have a value is asked only behind all that stands before it in every test: one of that may be what
+    gives it a value.
+    """
     conjuncts = [_conjuncts(test) for test in tests]
+    begins = sum(1 for _ in takewhile(lambda items: len(set(items)) == 1, zip(*conjuncts, strict=False)))
     shared = []
-    for candidate in conjuncts[0]:
+    for place, candidate in enumerate(conjuncts[0]):
         weakest: Low | None = candidate
         for others in conjuncts[1:]:
             weakest = None if weakest is None else _weakened(weakest, others)
-        if weakest is not None:
+        if weakest is not None and (place < begins or not _is_partial(weakest)):
             shared.append(weakest)
     return low.both(*shared)
+
+
+def _is_partial(node: Low) -> bool:
+    """Whether there may be states in which the expression has no value, as far as its own parts tell."""
+    match node:
+        case low.At() | low.Invoke():
+            return True
+        case low.Division(_, _, right):
+            least, most = knowledge.bounds(right, knowledge.NOTHING)
+            own = least <= 0 <= most
+        case low.HasBit(_, index) | low.Shift(_, _, index):
+            own = knowledge.bounds(index, knowledge.NOTHING)[0] < 0
+        case _:
+            own = False
+    return own or any(map(_is_partial, low.operands(node)))
 
 
 def _conjuncts(test: Low) -> tuple[Low, ...]:
