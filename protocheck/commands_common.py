@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -53,6 +54,16 @@ class OneOf(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return items(self.words, incomplete)
+
+
+class Number(click.FloatRange):
+    """A number of which something can be so many: in its range, and neither `inf` nor `nan`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return found
 
 
 def items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .commands_common import OneOf, check_writable, emit, width
+from .commands_common import Number, OneOf, check_writable, emit, width
 from .toolchain.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ GREEN, RESET = "\x1b[32m", "\x1b[0m"
 @click.option("--budget", type=click.IntRange(min=1), default=16, show_default=True, help="Nodes of a draft tree.")
 @click.option("--fixed", is_flag=True, help="Use the budget always, so that a run can be repeated step by step.")
 @click.option("--threads", is_flag=True, help="Draft in a thread of its own, which runs ahead of the verdict.")
-@click.option("--temperature", type=click.FloatRange(min=0), default=0.0, help="Sample; 0, the default, is greedy.")
+@click.option("--temperature", type=Number(min=0), default=0.0, help="Sample; 0, the default, is greedy.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of torch's generator, for sampling.")
 @click.option("--weights", type=OneOf("quantisation of weights", ("w4",)), help="Hold the drafter's weights in 4 bits.")
 @click.option("--kv", type=OneOf("quantisation of KV rows", ("q3.5",)), help="Hold the drafter's KV in 3.5 bits.")

@@ -9,6 +9,7 @@ import click
 
 from .ci import annotating_mistakes, annotations_option, hand_over, junit_option
 from .commands_common import (
+    Number,
     OneOf,
     check_writable,
     compile_target,
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from .progress import Mode
 
 ENGINES = ("auto", "explorer", "native", "tlc")
+
+MOST_MEMORY = 2**30
+"""GiB: all that 64 bits can address are still in the numbers of the native engine."""
+MOST_MINUTES = 1_000_000
+"""Between two checkpoints: TLC counts them in 32 bits."""
 
 
 @click.command()
@@ -61,14 +67,14 @@ ENGINES = ("auto", "explorer", "native", "tlc")
 )
 @click.option(
     "--memory",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, max=MOST_MEMORY, min_open=True),
     metavar="GIB",
     help="Of the native engine: give up where states need more.  [default: three quarters of what is available]",
 )
 @click.option("--max-states", type=click.IntRange(min=1), metavar="N", help="Give up after N distinct states.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     metavar="SECONDS",
     help="Give up on the baseline, or on one mutant, after so long.",
 )
@@ -91,7 +97,7 @@ ENGINES = ("auto", "explorer", "native", "tlc")
 )
 @click.option(
     "--checkpoint-minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, max=MOST_MINUTES, min_open=True),
     default=10.0,
     show_default=True,
     metavar="N",

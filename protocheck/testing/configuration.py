@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
 from ..toolchain.engines import CHOICES
@@ -99,7 +100,7 @@ def _entry(file: Path, number: int, written: Any) -> Entry:
         # In Python true is a number, too.
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool) or value == "":
             raise UserError(f"{where}: {key} is {described}, not {value!r}")
-        if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
+        if isinstance(value, int | float) and not isinstance(value, bool) and not 0 < value <= float_info.max:
             raise UserError(f"{where}: {key} is {described}, not {value!r}")
     if "target" not in written:
         raise UserError(f'{where}: it needs a target, as in target = "package.module:MyProtocol"')

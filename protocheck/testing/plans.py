@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from sys import float_info
 from typing import TYPE_CHECKING, Any
 
 from ..toolchain.check import check_protocol, select_properties
@@ -68,5 +69,7 @@ def plan(
     instantiate(compiled, constants)
     if engine not in CHOICES:
         raise UserError(f"there is no engine {engine}{nearest(engine, CHOICES)}")
+    if timeout is not None and not 0 < timeout <= float_info.max:
+        raise UserError(f"timeout is a number of seconds above 0, not {timeout!r}")
     budget = Budget(max_states, timeout)
     return Plan(compiled, dict(constants), engine, requested, selected, mutate, budget, workers)

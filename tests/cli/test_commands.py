@@ -195,6 +195,12 @@ def test_a_mistake_is_answered(run: Run, arguments: list[str], message: str) -> 
         ["run", "rollback", "--mutat"],
         ["run", "rollback", "--max-states", "0"],
         ["run", "rollback", "--timeout", "-1"],
+        ["run", "rollback", "--timeout", "nan"],
+        ["run", "rollback", "--timeout", "inf"],
+        ["run", "rollback", "--memory", "inf"],
+        ["run", "rollback", "--memory", "nan"],
+        ["run", "rollback", "--memory", "1e300"],
+        ["run", "rollback", "--checkpoint-minutes", "inf"],
         ["run", "rollback", "--workers", "x"],
     ],
 )
@@ -203,6 +209,12 @@ def test_wrong_use_is_answered_by_click(run: Run, arguments: list[str]) -> None:
     assert ran.code == 2
     assert "Usage: protocheck run" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_temperature_is_a_number(run: Run) -> None:
+    ran = run("decode", "a", "--temperature", "nan")
+    assert ran.code == 2
+    assert "Invalid value for '--temperature': nan is no finite number." in ran.err
 
 
 def test_a_protocol_that_does_not_compile(run: Run, tmp_path: Path) -> None:

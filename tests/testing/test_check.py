@@ -134,6 +134,9 @@ def test_a_constant_that_is_named_as_an_option_is_never_mistaken_for_it() -> Non
     assert check(Lease, constants={"timeout": 5}).constants == {"timeout": 5}
     with pytest.raises(UserError, match="timeout is an option here, and a constant of Lease"):
         check(Lease, timeout=5)
+    for timeout in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(UserError, match=f"timeout is a number of seconds above 0, not {timeout}"):
+            check(Lease, timeout=timeout, constants={"timeout": 5})
     report = check(Lease, timeout=60, constants={"timeout": 5})
     assert report.constants == {"timeout": 5}
     with pytest.raises(UserError, match="the constant max_len is given twice"):

@@ -262,6 +262,8 @@ def test_loading_the_plugin_loads_nothing_of_ours() -> None:
         ('protocols = [{ target = "rollback", mutate = 1 }]', ["*entry 1: mutate is true or false, not 1"]),
         ('protocols = [{ target = "rollback", max_states = true }]', ["*max_states is a whole number above 0*"]),
         ('protocols = [{ target = "rollback", timeout = 0 }]', ["*timeout is a number of seconds above 0*"]),
+        ('protocols = [{ target = "rollback", timeout = nan }]', ["*timeout is a number of seconds above 0, not nan"]),
+        ('protocols = [{ target = "rollback", timeout = inf }]', ["*timeout is a number of seconds above 0, not inf"]),
         ('protocols = [{ target = "rollback", properties = [] }]', ["*properties names none*"]),
         ('protocols = [{ target = "rollback", properties = [1] }]', ["*properties is a list of texts*"]),
         ('protocols = [{ target = "rollback", name = "a::b" }]', ["*must not contain `::`*"]),
