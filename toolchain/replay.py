@@ -109,13 +109,13 @@ def _step(instance: Instance, position: int, before: State, action: str | None, 
     if action is not None and action not in known:
         raise ReplayError(position, f"there is no action {action}")
     for name in known if action is None else [action]:
-        for arguments in _leading(instance, before, name, after):
+        for arguments in leading(instance, before, name, after):
             return TraceStep(name, arguments, after)
     by = "no action leads" if action is None else f"{action} does not lead"
     raise ReplayError(position, f"{by} from {_text(before)} to {_text(after)}")
 
 
-def _leading(instance: Instance, before: State, action: str, after: State) -> Iterator[Arguments]:
+def leading(instance: Instance, before: State, action: str, after: State) -> Iterator[Arguments]:
     """The arguments with which an action leads from one state to the other."""
     for arguments in choices(instance, action):
         outcome = attempt(instance, before, instance.protocol.action(action), arguments)
@@ -124,7 +124,7 @@ def _leading(instance: Instance, before: State, action: str, after: State) -> It
 
 
 def _leads(instance: Instance, before: State, after: State) -> bool:
-    return any(True for action in instance.protocol.actions for _ in _leading(instance, before, action.name, after))
+    return any(True for action in instance.protocol.actions for _ in leading(instance, before, action.name, after))
 
 
 def _text(state: State) -> str:

@@ -19,7 +19,7 @@ from ..transpiler.itf import ItfError, decode, encode
 from ..transpiler.mutation import drop_guard
 from .errors import UserError, nearest
 from .itf import decode_untyped
-from .replay import ReplayError, replay
+from .replay import ReplayError, leading, replay
 from .traces import DescribedTrace, Trace, TraceStep
 from .validation.constants import read_constants
 from .validation.model import Foreign
@@ -49,6 +49,7 @@ def bind(example: DescribedTrace, protocol: ir.Protocol, name: str) -> Bound:
         if any(step.action == "" for step in trace.steps):
             loop = trace.loop_to
             trace = replay(instance, trace.states, _names(trace), loop_to=loop, stuttering=trace.stuttering)
+        trace = _completed(trace, instance)
         _demand_steps(trace, instance)
     except (Foreign, ItfError, ReplayError, CompileError) as error:
         reason = error.diagnostics[0].message if isinstance(error, CompileError) else error
@@ -78,8 +79,11 @@ def _typed(trace: Trace, instance: Instance) -> Trace:
         return {name: _value(values[name], domain) for name, domain in instance.variables.items()}
 
     def step(item: TraceStep) -> TraceStep:
-        arguments = tuple((name, argument(item.action or "", name, value)) for name, value in item.arguments)
-        return TraceStep(item.action, arguments, state(item.state))
+        given = {name: argument(item.action or "", name, value) for name, value in item.arguments}
+        declared = (name for action, name in instance.parameters if action == (item.action or ""))
+        return TraceStep(
+            item.action, tuple((name, given[name]) for name in declared if name in given), state(item.state)
+        )
 
     def argument(action: str, name: str, value: Any) -> Any:
         if (action, name) not in instance.parameters:
@@ -101,6 +105,23 @@ def _value(value: Any, domain: Domain) -> Any:
 
 def _names(trace: Trace) -> list[str | None]:
     return [step.action or None for step in trace.steps]
+
+
+def _completed(trace: Trace, instance: Instance) -> Trace:
+    """The trace with arguments where the source leaves some out (Quint does, without `--mbt`): the first that fit."""
+    steps = []
+    for move in trace.moves():
+        step, action = move.step, move.step.action or ""
+        missing = any(place == action and name not in dict(step.arguments) for place, name in instance.parameters)
+        if move.before is not None and missing:
+            fitting = leading(instance, move.before, action, step.state)
+            found = next((each for each in fitting if set(step.arguments) <= set(each)), None)
+            if found is None:
+                raise ReplayError(move.place, f"{step.label} does not lead there, whatever else its arguments are")
+            step = replace(step, arguments=found)
+        steps.append(step)
+    closing = steps.pop() if trace.closing is not None else None
+    return replace(trace, steps=tuple(steps), closing=closing)
 
 
 def _demand_steps(trace: Trace, instance: Instance) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from ..transpiler.instance import Instance
 from .errors import UserError
 from .itf import NO_NAMES, ItfError, Json, Names, decode_untyped, encode, encode_state
-from .trace_json import TraceFile, demand_states
+from .trace_json import TraceFile, demand_states, text_or_none
 from .trace_text import title
 from .traces import DescribedTrace, Trace, TraceStep
 
@@ -138,7 +138,7 @@ def _read(data: Mapping[str, Any], name: str) -> TraceFile:
     constants = {str(key): decode_untyped(_nulled(first[key]), names) for key in data.get("params") or ()}
     # A foreign trace names its specification only by the file that it comes from.
     described: dict[str, Any] = {"protocol": str(meta.get("source") or name)}
-    described.update({key: ours[key] for key in _DESCRIBED if key in ours})
+    described.update({key: text for key in _DESCRIBED if (text := text_or_none(ours.get(key), key)) is not None})
     described["actions_where"] = {str(key): str(value) for key, value in ours.get("actions_where", {}).items()}
     closing = ours.get("closing")
     trace = _shaped(steps, data.get("loop"), closing, names)

@@ -235,7 +235,7 @@ class _Reader:
             violated=None if violated is None else str(violated),
             kind=str(entry.get("kind", "")),
             where=str(entry.get("declared_at", "")),
-            dropped=entry.get("guard"),
+            dropped=text_or_none(entry.get("guard"), "guard"),
             dropped_where=str(entry.get("guard_at", "")),
             detail=str(entry.get("detail", "")),
             actions_where={str(key): str(value) for key, value in entry.get("actions_at", {}).items()},
@@ -257,7 +257,14 @@ class _Reader:
         arguments = tuple((name, decode_untyped(value, self.names)) for name, value in step["args"].items())
         if state is None:
             state = {name: decode_untyped(value, self.names) for name, value in step["state"].items()}
-        return TraceStep(step["action"], arguments, state)
+        return TraceStep(text_or_none(step["action"], "action"), arguments, state)
+
+
+def text_or_none(data: Json, name: str) -> str | None:
+    """What stands under a name that a trace may leave open; raises `ItfError` for what is no text."""
+    if data is not None and not isinstance(data, str):
+        raise ItfError(f"{name} is no text, but {data!r}")
+    return data
 
 
 def demand_states(steps: Sequence[TraceStep]) -> None:

@@ -12,9 +12,9 @@ from ..transpiler.itf import ItfError
 from ..transpiler.naming import snake_case
 from .errors import UserError
 from .itf import decode_untyped
-from .trace_json import TraceFile
+from .trace_json import TraceFile, text_or_none
 from .traces import DescribedTrace, Trace, TraceStep
-from .validation.lines import LogError, Truncated, numbered_objects
+from .validation.lines import AFTER_ITS_END, LogError, Truncated, numbered_objects
 
 FORMAT = "protocheck-recording"
 VERSION = 1
@@ -26,14 +26,18 @@ def read_recording(lines: Iterable[bytes], name: str) -> TraceFile:
     Raises `UserError` for what is no recording, or a damaged one.
     """
     instances: dict[str, _Instance] = {}
+    ended = False
     try:
         for number, line in numbered_objects(lines, name):
             if number == 1:
                 _demand_recording(line, name)
                 continue
+            if ended:
+                raise LogError(name, number, AFTER_ITS_END)
             try:
                 _take(line, instances)
-            except (KeyError, TypeError, AttributeError, ItfError) as error:
+                ended = line["kind"] == "end"
+            except (KeyError, TypeError, AttributeError, ItfError, RecursionError) as error:
                 detail = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
                 raise LogError(name, number, f"the recording is damaged: {detail}") from None
     except Truncated:
@@ -61,7 +65,7 @@ class _Instance:
     """One instance and the steps that it has taken so far."""
 
     def __init__(self, line: Mapping[str, Any]) -> None:
-        self.protocol, self.dropped = str(line["protocol"]), line["dropped"]
+        self.protocol, self.dropped = str(line["protocol"]), text_or_none(line["dropped"], "dropped")
         self.constants = _decoded(line["constants"])
         self.steps = [TraceStep(None, (), _decoded(line["state"]))]
 

@@ -175,6 +175,17 @@ def test_states_of_ours_get_their_actions_back(tmp_path: Path) -> None:
     assert bound.trace.steps[3].state == {"length": 0, "pending_reads": frozenset({1})}
 
 
+def test_arguments_that_are_left_out_are_found(tmp_path: Path) -> None:
+    names = ["init", "extend", "start_read", "rollback"]
+    states = [{**state, "mbt::actionTaken": name} for state, name in zip(STATES["states"], names, strict=True)]
+    example = replace(read({**STATES, "states": states}, tmp_path), dropped="rollback.no_reader_above")
+    assert [step.label for step in example.trace.steps] == ["init", "extend()", "start_read()", "rollback()"]
+    bound = bind(example, compile_protocol(Rollback), "trace.itf.json")
+    assert [step.label for step in bound.trace.steps] == ["init", "extend()", "start_read(i=1)", "rollback(k=0)"]
+    with pytest.raises(UserError, match=r"state 4 of the trace: rollback\(\) does not lead there, whatever"):
+        bind(replace(example, dropped=None), compile_protocol(Rollback), "trace.itf.json")
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"states": []}, "a trace has no state"),
     ({"states": [{"x": 1}]}, "state 0 gives no value to y"),
@@ -186,6 +197,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"loop": "0"}, "the loop begins at state 0, of 1"),
     ({"params": ["z"]}, "'z' is missing"),
     ({"states": [{"x": 1, "y": 2, "mbt::nondetPicks": {"n": 3}}]}, "is no trace"),
+    ({"#meta": {"protocheck": {"dropped": ["x"]}}}, "dropped is no text, but ['x']"),
+    ({"states": [{"x": 1, "y": {"#map": [[0, 0], [0, 1]]}}]}, "the key 0 stands twice in a #map"),
+    ({"states": [{"x": 1, "y": {"#map": [1]}}]}, "1 in a #map is no pair [key, value]"),
 ]
 
 

@@ -124,6 +124,13 @@ def test_a_recording_that_is_still_written(tmp_path: Path) -> None:
     assert steps == [2, 2]
 
 
+def trace_file(action: Any = "extend", guard: Any = None) -> bytes:
+    states = [{"action": None, "args": {}, "state": {"x": 0}}, {"action": action, "args": {}, "state": {"x": 1}}]
+    traces = [{"violated": None, "guard": guard, "trace": states}]
+    head = {"format": "protocheck-trace", "version": 1, "protocol": "p", "constants": {}}
+    return json.dumps({**head, "traces": traces}).encode()
+
+
 BAD: list[tuple[bytes, str]] = [
     (b"", "this is no JSON"),
     (b"\xff\xfe", "is no text"),
@@ -136,6 +143,26 @@ BAD: list[tuple[bytes, str]] = [
     ),
     (b'{"format": "protocheck-recording", "version": 1}\n{"kind"\n', "bad:2: this is no JSON"),
     (b'{"x": "protocheck-recording"}\n', "is no recording"),
+    (
+        b'{"format": "protocheck-recording", "version": 1}\n{"kind": "end"}\n{"kind": "step"}\n',
+        "bad:3: the recording has",
+    ),
+    (
+        b'{"format": "protocheck-recording", "version": 1}\n'
+        b'{"kind": "instance", "of": "a", "protocol": "P", "dropped": ["x"], "constants": {}, "state": {}}\n',
+        "bad:2: the recording is damaged: dropped is no text, but ['x']",
+    ),
+    (
+        b'{"format": "protocheck-recording", "version": 1}\n'
+        b'{"kind": "instance", "of": "a", "protocol": "P", "dropped": null, "constants": {}, "state": {"x": '
+        + b"[" * 600
+        + b"]" * 600
+        + b"}}\n",
+        "bad:2: the recording is damaged: ",
+    ),
+    (trace_file(action=["x"]), "bad is damaged: action is no text, but ['x']"),
+    (trace_file(action=3), "bad is damaged: action is no text, but 3"),
+    (trace_file(guard=["x"]), "bad is damaged: guard is no text, but ['x']"),
 ]
 
 
@@ -148,6 +175,12 @@ def test_what_is_no_file_with_traces(
     with pytest.raises(UserError) as caught:
         read_trace_file(Path("bad"))
     assert message in str(caught.value)
+
+
+def test_a_damaged_trace_with_a_guard_named_is_damaged(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_bytes(trace_file(guard=["x"]))
+    code, _, err = run("trace", "show", "bad.json", "--guard", "a.b")
+    assert (code, err) == (2, "error: bad.json is damaged: guard is no text, but ['x']\n")
 
 
 def test_a_picture_is_not_for_a_terminal(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

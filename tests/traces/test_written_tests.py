@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -271,6 +272,14 @@ def test_what_is_no_trace_of_the_protocol(
         Path("traces.json").write_text(text.replace(old, new), encoding="utf-8")
         assert command("trace", "to-test", "traces.json") == 2
         assert message in capsys.readouterr().err, new
+    # Arguments that are left out are found, for a test and for the page.
+    data = json.loads(text)
+    for step in (step for trace in data["traces"] for step in trace["trace"]):
+        step["args"] = {}
+    Path("traces.json").write_text(json.dumps(data), encoding="utf-8")
+    assert command("trace", "to-test", "traces.json") == 0
+    assert "run.start_read(i=1)" in capsys.readouterr().out
+    assert command("explore", "rollback", "--trace", "traces.json", "-o", "page.html") == 0
     Path("traces.json").write_text(text, encoding="utf-8")
     assert command("trace", "to-test", "traces.json", "--protocol", "walk") == 2
     assert "traces.json holds no trace of Walk" in capsys.readouterr().err

@@ -173,10 +173,10 @@ def test_nothing_stands_below_the_end_of_a_recording() -> None:
     lines = text(recorded())
     for more in (lines, [b'{"kind": "step"}\n'], [b"{}\n"]):
         with pytest.raises(
-            LogError, match=rf"log:{len(lines) + 1}: the recording has ended .*two recordings in one file"
+            LogError, match=rf"log:{len(lines) + 1}: the recording has ended .*two recordings are two files"
         ):
             validate([*lines, *more], Rollback)
-    with pytest.raises(LogError, match="two recordings in one"):
+    with pytest.raises(LogError, match="two recordings are two files"):
         validate([*lines, b"{"], Rollback, options=Options(truncated=True))
     with pytest.raises(LogError, match=rf"log:{len(lines) + 1}: this is no JSON"):
         validate([*lines, b"garbage\n"], Rollback)

@@ -15,6 +15,8 @@ from ..errors import UserError
 LONGEST = 16 * 2**20
 """Bytes in a line, at most: what is longer is no event but another kind of file."""
 
+AFTER_ITS_END = "the recording has ended above this line; two recordings are two files"
+
 Scan = Callable[[str, int], tuple[Any, int]]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import nearest
 from .following import Follower
-from .lines import Truncated
+from .lines import AFTER_ITS_END, Truncated
 from .model import Foreign
 from .target import NOTHING, TOO_DEEP, Numbered, Target, show_json
 
@@ -148,8 +148,7 @@ class _Recording:
         except Truncated as error:
             line = error.line
         if line:
-            reason = "the recording has ended above this line; of two recordings in one file, validate each alone"
-            self.target.fail(line, reason)
+            self.target.fail(line, AFTER_ITS_END)
 
     def followed(self) -> tuple[Follower, ...]:
         target = self.target
