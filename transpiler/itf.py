@@ -154,8 +154,10 @@ def decode(data: Json, domain: Domain) -> Any:
             value = tuple(decode(item, element) for item in data)
         case domains.TupleDomain(items), {"#tup": list(parts)} if len(items) == len(parts):
             value = tuple(decode(part, item) for part, item in zip(parts, items, strict=True))
-        case domains.FunctionDomain(key, result), {"#map": list(pairs)}:
+        case domains.FunctionDomain(key, result), {"#map": list(pairs)} if all(map(_is_pair, pairs)):
             value = FrozenDict((decode(k, key), decode(v, result)) for k, v in pairs)
+            if len(value) != len(pairs):
+                raise ItfError(f"{data!r} has two values for one key")
         case domains.RecordDomain(record, known), dict() if {name for name, _ in known} == set(data):
             value = record.python(**{name: decode(data[name], each) for name, each in known})
         case domains.UnionDomain(alternatives), {"tag": str(tag), "value": dict(inner)}:
@@ -176,6 +178,10 @@ def bigint(digits: str) -> int:
         return int(digits)
     except ValueError:  # thousands of digits, which Python does not convert
         raise ItfError(f"an integer of {len(digits)} digits is too long") from None
+
+
+def _is_pair(data: Json) -> bool:
+    return isinstance(data, list) and len(data) == 2
 
 
 def _has_class(domain: Domain, name: str) -> bool:
