@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from . import language
 from .diagnostics import Code, Diagnostic, Span
 from .language import Fairness, Mark, Protocol, mark_of
-from .source import MISSING, ClassSource, class_source, is_protocol, written
+from .source import MISSING, ClassSource, FunctionSource, class_source, is_protocol, span_of, written
 from .valuetypes import an
 
 
@@ -232,6 +232,10 @@ def _annotated(
 
 
 def _method(source: ClassSource, node: ast.FunctionDef, problems: list[Diagnostic]) -> DeclaredMethod | None:
+    foreign = foreign_decorators(source, node, WORDS)
+    if foreign:
+        problems += foreign
+        return None
     function = source.python.__dict__.get(node.name)
     mark = mark_of(function)
     if isinstance(function, FunctionType) and mark is not None:
@@ -248,6 +252,40 @@ def _method(source: ClassSource, node: ast.FunctionDef, problems: list[Diagnosti
     return None
 
 
+WORDS = (
+    language.init,
+    language.action,
+    language.helper,
+    language.abstraction,
+    language.invariant,
+    language.transition_invariant,
+    language.eventually,
+    language.infinitely_often,
+    language.eventually_always,
+    language.leads_to,
+    language.reachable,
+    language.terminal,
+)
+"""The decorators of the language."""
+
+
+def foreign_decorators(
+    source: ClassSource | FunctionSource, node: ast.FunctionDef, known: Sequence[object]
+) -> list[Diagnostic]:
+    """Decorators that are none of these: what they make of a function would be neither checked nor run."""
+    return [
+        Diagnostic(
+            Code.DECLARATION,
+            span_of(source.file, decorator),
+            f"@{ast.unparse(decorator)} on {node.name} is not in the language",
+            "the text of the function is what is checked and what runs, without what a decorator makes of it",
+            "remove it" + (", and decorate the method with @action, @helper, @invariant, …" if known is WORDS else ""),
+        )
+        for decorator in node.decorator_list
+        if resolve(source, decorator.func if isinstance(decorator, ast.Call) else decorator) not in known
+    ]
+
+
 def _marker(source: ClassSource, value: ast.expr | None) -> object:
     """`const` or `ghost` where the value is a call of one of them, else None."""
     if isinstance(value, ast.Call):
@@ -262,7 +300,7 @@ def _is_type_alias(source: ClassSource, annotation: ast.expr) -> bool:
     return name == "TypeAlias"
 
 
-def resolve(source: ClassSource, node: ast.expr) -> Any:
+def resolve(source: ClassSource | FunctionSource, node: ast.expr) -> Any:
     """The Python object that a dotted name refers to, or `MISSING`."""
     match node:
         case ast.Name(name):

@@ -15,7 +15,7 @@ from types import FunctionType
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
-from . import ir
+from . import ir, language
 from . import valuetypes as types
 from .annotations import Unbounded, annotation, domain, type_of
 from .coercion import fit
@@ -27,6 +27,7 @@ from .declarations import (
     DeclaredMethod,
     DeclaredVariable,
     collect,
+    foreign_decorators,
 )
 from .diagnostics import Code, CompileError, Diagnostic, Span
 from .domains import canonical
@@ -38,7 +39,7 @@ from .language import Protocol, mark_of
 from .mutation import drop_guard
 from .refining import refinement_of
 from .scope import Context, NameSupply, Refused, Scope
-from .source import function_source, method_namespace, span_of
+from .source import FunctionSource, function_source, method_namespace, span_of
 from .statements import action_body, expression_body
 from .tla_names import check_names
 from .tla_refinement import check_records
@@ -127,12 +128,12 @@ class _Compilation:
 
     def method_scope(self, method: DeclaredMethod) -> Scope:
         arguments = method.node.args
-        if not arguments.args or arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults:
+        if not arguments.args or not _are_plain(arguments):
             self.refuse(
                 Code.DECLARATION,
                 method,
                 f"{method.name} has parameters that the language does not know",
-                "write `self` and plain parameters with domains, without defaults or `*`",
+                "write `self` and plain parameters with domains, without defaults, `*` or `/`",
             )
         after = None
         if method.mark.kind == "transition_invariant":
@@ -413,7 +414,7 @@ class _Compilation:
         mark = mark_of(function)
         if mark is not None and mark.kind != "helper":
             raise Refused(Diagnostic(Code.CALL, span, f"{function.__name__} is an {mark.kind}, which has no value"))
-        source = function_source(function)
+        source = self.function_source(function, span)
         name = function.__name__
         while name in self.helpers or name in self.declarations.members:
             name += "_"
@@ -426,8 +427,34 @@ class _Compilation:
             self.functions[function] = name
         return self.helpers[name]
 
+    def function_source(self, function: FunctionType, span: Span) -> FunctionSource:
+        if hasattr(function, "__wrapped__"):
+            raise Refused(
+                Diagnostic(
+                    Code.CALL,
+                    span,
+                    f"{function.__name__} is wrapped by a decorator",
+                    "the text of the function is what is checked, and it is not what would run",
+                    "remove the decorator",
+                )
+            )
+        source = function_source(function)
+        foreign = foreign_decorators(source, source.node, (language.helper,))
+        if foreign:
+            raise Refused(foreign[0])
+        return source
+
     def helper_of(self, name: str, scope: Scope, node: ast.FunctionDef, outer: Scope, *, skip: int) -> ir.Helper:
         parameters: list[ir.HelperParameter] = []
+        if not _are_plain(node.args):
+            raise Refused(
+                Diagnostic(
+                    Code.DECLARATION,
+                    span_of(scope.file, node),
+                    f"{name} has parameters that the language does not know",
+                    remedy="write plain parameters with types, without defaults, `*` or `/`",
+                )
+            )
         for argument in node.args.args[skip:]:
             span = span_of(scope.file, argument)
             if argument.annotation is None:
@@ -510,6 +537,13 @@ class _Compilation:
                         f"the guards are {', '.join(protocol.guard_names) or 'none'}",
                     )
                 )
+
+
+def _are_plain(arguments: ast.arguments) -> bool:
+    """Whether parameters are given by place or name, each, and always."""
+    return not (
+        arguments.posonlyargs or arguments.vararg or arguments.kwonlyargs or arguments.kwarg or arguments.defaults
+    )
 
 
 __all__ = ["compile_protocol"]
