@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import dataclasses
 import enum
+import itertools
 import sys
 import types as python_types
 import typing
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from . import ir
 from . import valuetypes as types
@@ -16,6 +18,7 @@ from .bounds import Between, In, MaxLen, MinLen
 from .declarations import DeclaredAlias
 from .diagnostics import Code, Span
 from .embed import embed
+from .record_classes import flaw
 from .records import record
 from .scope import Refused, Scope
 from .source import MISSING, is_protocol
@@ -186,26 +189,22 @@ def _refine(scope: Scope, node: ast.expr, base: Parsed, extra: ast.expr) -> Pars
             Code.ANNOTATION, extra, "this says nothing about a domain", remedy="use Between, In, MaxLen or MinLen"
         )
     assert isinstance(extra, ast.Call)
-    arguments = list(extra.args)
-    named = {keyword.arg: keyword.value for keyword in extra.keywords}
     if called is Between:
-        low = arguments[0] if arguments else named.get("low")
-        high = arguments[1] if len(arguments) > 1 else named.get("high")
-        if low is None or high is None:
+        bounds = _given(scope, extra, "low", "high")
+        if bounds is None:
             scope.refuse(Code.ANNOTATION, extra, "Between takes two bounds", remedy="write Between(low, high)")
-        if type_of(base) != types.INT:
-            scope.refuse(Code.ANNOTATION, extra, f"Between bounds an int, not {type_of(base)}")
-        return ir.IntSet(bound(scope, low, types.INT), bound(scope, high, types.INT), span=span)
+        low, high = (bound(scope, item, types.INT) for item in bounds)
+        return _between(scope, extra, base, low, high, span)
     if called is In:
-        collection = arguments[0] if arguments else named.get("members")
+        collection = _given(scope, extra, "members")
         if collection is None:
             scope.refuse(Code.ANNOTATION, extra, "In takes a constant set", remedy="write In(tokens)")
-        return _members(scope, extra, base, bound(scope, collection, None), span)
+        return _members(scope, extra, base, bound(scope, collection[0], None), span)
     if called in (MaxLen, MinLen):
-        length = arguments[0] if arguments else next(iter(named.values()), None)
+        length = _given(scope, extra, "max_length" if called is MaxLen else "min_length")
         if length is None:
             scope.refuse(Code.ANNOTATION, extra, "MaxLen and MinLen take a length", remedy="write MaxLen(n)")
-        value = bound(scope, length, types.INT)
+        value = bound(scope, length[0], types.INT)
         return _with_length(
             scope, extra, base, value if called is MinLen else None, value if called is MaxLen else None
         )
@@ -217,12 +216,20 @@ def _refine(scope: Scope, node: ast.expr, base: Parsed, extra: ast.expr) -> Pars
     )
 
 
+def _given(scope: Scope, node: ast.Call, *names: str) -> list[ast.expr] | None:
+    """The arguments of a call, one for each name; None where there are others or too few."""
+    given: dict[str | None, ast.expr] = dict(zip(names, node.args, strict=False))
+    given.update((keyword.arg, keyword.value) for keyword in node.keywords)
+    complete = len(node.args) + len(node.keywords) == len(names) and given.keys() == set(names)
+    return [given[name] for name in names] if complete else None
+
+
 def _refine_by_value(scope: Scope, node: ast.expr, base: Parsed, value: Any) -> Parsed:
     """Metadata that exists as an object already: an alias defined outside the class."""
     span = scope.span(node)
     match value:
         case Between(low, high):
-            return ir.IntSet(embed(low, span), embed(high, span), span=span)
+            return _between(scope, node, base, embed(low, span), embed(high, span), span)
         case In(members):
             return _members(scope, node, base, embed(frozenset(members), span), span)
         case MaxLen(length):
@@ -238,28 +245,55 @@ def _refine_by_value(scope: Scope, node: ast.expr, base: Parsed, value: Any) -> 
             )
 
 
+def _between(scope: Scope, node: ast.expr, base: Parsed, low: ir.Expr, high: ir.Expr, span: Span) -> Parsed:
+    if type_of(base) != types.INT:
+        scope.refuse(Code.ANNOTATION, node, f"Between bounds an int, not {type_of(base)}")
+    if not isinstance(base, Unbounded):
+        _refuse_second_bound(scope, node, "an int", "Between(low, high)")
+    return ir.IntSet(low, high, span=span)
+
+
 def _members(scope: Scope, node: ast.expr, base: Parsed, members: ir.Expr, span: Span) -> Parsed:
     if not isinstance(members.type, types.Set):
         scope.refuse(Code.ANNOTATION, node, f"In takes a set, not {members.type}")
     element, wanted = members.type.element, type_of(base)
     if element != wanted and not (isinstance(element, types.Model) and wanted == types.STR):
         scope.refuse(Code.ANNOTATION, node, f"members of {element} annotate {types.an(wanted)}")
+    if not isinstance(base, (Unbounded, ir.BoolSet, ir.EnumSet)):
+        _refuse_second_bound(scope, node, types.an(wanted), "In(members)")
     return ir.MemberSet(members, span=span)
 
 
 def _with_length(scope: Scope, node: ast.expr, base: Parsed, low: ir.Expr | None, high: ir.Expr | None) -> Parsed:
-    if isinstance(base, ir.SequenceSet):
-        return dataclasses.replace(
-            base, min_length=low if low is not None else base.min_length, max_length=high or base.max_length
-        )
-    if isinstance(base, _OpenSequence):
-        return _sequence(base.element, low or base.low, high or base.high, base.span)
+    known: tuple[ir.Expr | None, ir.Expr | None]
+    match base:
+        case ir.SequenceSet(element, shortest, longest):
+            known = None if shortest == _ZERO else shortest, longest
+        case _OpenSequence(element=element):
+            known = base.low, base.high
+        case _:
+            scope.refuse(
+                Code.ANNOTATION,
+                node,
+                f"a length bounds tuple[T, ...], not {type_of(base)}",
+                remedy="write Annotated[tuple[T, ...], MaxLen(n)]",
+            )
+    if (low is not None and known[0] is not None) or (high is not None and known[1] is not None):
+        _refuse_second_bound(scope, node, "a sequence", "MinLen(m) and one MaxLen(n)")
+    return _sequence(element, low or known[0], high or known[1], base.span)
+
+
+def _refuse_second_bound(scope: Scope, node: ast.expr, what: str, remedy: str) -> NoReturn:
     scope.refuse(
         Code.ANNOTATION,
         node,
-        f"a length bounds tuple[T, ...], not {type_of(base)}",
-        remedy="write Annotated[tuple[T, ...], MaxLen(n)]",
+        f"{what} that has bounds is given bounds again",
+        "a domain is bounded once, so that there is no doubt which bound counts",
+        f"write one {remedy}, on a type without bounds",
     )
+
+
+_ZERO = ir.Literal(0, type=types.INT)
 
 
 @record(frozen=True)
@@ -274,8 +308,7 @@ class _OpenSequence(Unbounded):
 def _sequence(element: Parsed, low: ir.Expr | None, high: ir.Expr | None, span: Span) -> Parsed:
     if high is None or _unbounded(element) is not None:
         return _OpenSequence(types.Sequence(type_of(element)), element, low, high, span=span)
-    zero = ir.Literal(0, type=types.INT, span=span)
-    return ir.SequenceSet(element, low or zero, high, span=span)  # type: ignore[arg-type]
+    return ir.SequenceSet(element, low or _ZERO, high, span=span)  # type: ignore[arg-type]
 
 
 def _powerset(element: Parsed, span: Span) -> Parsed:
@@ -310,27 +343,20 @@ def _literal(scope: Scope, node: ast.AST, members: list[Any], span: Span) -> Par
 
 def _union(parts: list[Parsed], scope: Scope, node: ast.AST) -> Parsed:
     span = scope.span(node)
-    flat: list[Parsed] = []
-    optional = False
-    for part in parts:
-        match part:
-            case Unbounded(type=types.Nothing()):
-                optional = True
-            case ir.OptionalSet(item):
-                optional = True
-                flat.append(item)
-            case ir.UnionSet(alternatives):
-                flat.extend(alternatives)
-            case _:
-                flat.append(part)
+    flat = [item for part in parts for item in _alternatives(part)]
+    optional = Unbounded(types.NOTHING) in flat
+    flat = [part for part in dict.fromkeys(flat) if part != Unbounded(types.NOTHING)]
+    records = {record.python: record for part in flat for record in types.alternatives(type_of(part))}
+    check_kinship(scope, node, records)
     if len(flat) == 1:
-        merged: Parsed = flat[0]
+        merged = flat[0]
     elif flat and all(isinstance(part, ir.RecordSet) for part in flat):
         merged = ir.UnionSet(tuple(flat), span=span)  # type: ignore[arg-type]
     elif flat and all(isinstance(part, ir.LiteralSet) for part in flat):
-        merged = ir.LiteralSet(tuple(m for part in flat for m in part.members), span=span)  # type: ignore[union-attr]
+        members = dict.fromkeys(member for part in flat for member in part.members)  # type: ignore[union-attr]
+        merged = ir.LiteralSet(tuple(members), span=span)
     elif flat and all(types.alternatives(type_of(part)) for part in flat):
-        merged = Unbounded(types.union(tuple(r for p in flat for r in types.alternatives(type_of(p)))), span=span)
+        merged = Unbounded(types.union(tuple(records.values())), span=span)
     elif not flat:
         return Unbounded(types.NOTHING, span=span)
     else:
@@ -346,6 +372,32 @@ def _union(parts: list[Parsed], scope: Scope, node: ast.AST) -> Parsed:
     if _unbounded(merged) is not None:
         return Unbounded(types.Optional(type_of(merged)), span=span)
     return ir.OptionalSet(merged, span=span)  # type: ignore[arg-type]
+
+
+def _alternatives(part: Parsed) -> tuple[Parsed, ...]:
+    """What a part of a union is a union of itself, None among it."""
+    match part:
+        case Unbounded(type=types.Optional(item)):
+            return Unbounded(item, span=part.span), Unbounded(types.NOTHING)
+        case ir.OptionalSet(item):
+            return *_alternatives(item), Unbounded(types.NOTHING)
+        case ir.UnionSet(alternatives):
+            return alternatives
+        case _:
+            return (part,)
+
+
+def check_kinship(scope: Scope, node: ast.AST, classes: Iterable[type]) -> None:
+    """Refuse records told apart by class where one class is a subclass of another."""
+    for child, parent in itertools.permutations(dict.fromkeys(classes), 2):
+        if issubclass(child, parent):
+            scope.refuse(
+                Code.ANNOTATION,
+                node,
+                f"{child.__name__} is a subclass of {parent.__name__}",
+                "records are told apart by class, and to isinstance one of the subclass is one of the other as well",
+                "derive both from a third class, or from none",
+            )
 
 
 def _from_object(scope: Scope, value: Any, node: ast.expr, text: str) -> Parsed:
@@ -400,15 +452,9 @@ def record_domain(scope: Scope, cls: type, node: ast.AST) -> Parsed:
     """The domain of a frozen dataclass, field by field; names in its annotations are looked up where it is defined."""
     from .source import Namespace
 
-    parameters = getattr(cls, "__dataclass_params__", None)
-    if parameters is not None and not parameters.frozen:
-        scope.refuse(
-            Code.ANNOTATION,
-            node,
-            f"the dataclass {cls.__name__} is not frozen",
-            "values of a state are immutable",
-            "declare it with @record(frozen=True)",
-        )
+    found = flaw(cls)
+    if found is not None:
+        scope.refuse(Code.ANNOTATION, node, *found)
     if cls in _in_progress:
         scope.refuse(
             Code.ANNOTATION,

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import ir, language
 from . import valuetypes as types
-from .annotations import annotation, record_domain, type_of
+from .annotations import annotation, check_kinship, record_domain, type_of
 from .coercion import fit
 from .declarations import DeclaredMethod
 from .diagnostics import Code
@@ -321,6 +321,7 @@ def _isinstance(scope: Scope, node: ast.Call) -> ir.Expr:
     if not wanted:
         scope.refuse(Code.TYPE, classes, "isinstance asks for classes of records here")
     for item in wanted:
+        check_kinship(scope, classes, [item.python, *possible])
         if item.python not in possible:
             scope.refuse(Code.TYPE, classes, f"{types.an(record.type)} is never {types.an(item)}")
     span = scope.span(node)
@@ -338,9 +339,10 @@ def _record(scope: Scope, node: ast.Call, cls: type) -> ir.Expr:
     assert isinstance(record, types.Record)
     given: dict[str, ast.expr] = {}
     names = [name for name, _ in record.fields]
-    if len(node.args) > len(names):
-        scope.refuse(Code.CALL, node, f"{cls.__name__} has {len(names)} fields")
-    given.update(zip(names, node.args, strict=False))
+    positional = [item.name for item in dataclasses.fields(cls) if not item.kw_only]
+    if len(node.args) > len(positional):
+        scope.refuse(Code.CALL, node, f"{cls.__name__} takes {len(positional)} fields by position")
+    given.update(zip(positional, node.args, strict=False))
     for keyword in node.keywords:
         if keyword.arg is None or keyword.arg not in names or keyword.arg in given:
             scope.refuse(Code.CALL, node, f"{cls.__name__} has no field {keyword.arg} to give here")

@@ -10,6 +10,7 @@ from . import ir
 from . import valuetypes as types
 from .diagnostics import Span
 from .domains import show
+from .record_classes import NoRecord, flaw
 
 
 def embed(value: Any, span: Span) -> ir.Expr:
@@ -32,6 +33,9 @@ def embed(value: Any, span: Span) -> ir.Expr:
             elements = tuple(embed(item, span) for item in value)
             return ir.TupleDisplay(elements, type=types.Tuple(tuple(item.type for item in elements)), span=span)
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            found = flaw(type(value))
+            if found is not None:
+                raise NoRecord(found)
             fields = dataclasses.fields(value)
             values = tuple(embed(getattr(value, item.name), span) for item in fields)
             record = types.Record(

@@ -14,6 +14,7 @@ from .coercion import fit
 from .declarations import DeclaredMethod
 from .diagnostics import Code
 from .embed import embed
+from .record_classes import NoRecord
 from .scope import Refused, Scope
 from .source import MISSING, is_protocol
 from .traverse import bound_names
@@ -228,6 +229,9 @@ def _python_value(scope: Scope, node: ast.expr, value: Any, name: str) -> ir.Exp
         return ir.Members(kind, type=types.Sequence(kind), span=scope.span(node))
     try:
         return embed(value, scope.span(node))
+    except NoRecord as error:
+        _, reason, remedy = error.flaw
+        scope.refuse(Code.NAME, node, f"{name} is no value of the language: {error}", reason, remedy)
     except TypeError:
         scope.refuse(
             Code.NAME,
@@ -407,28 +411,31 @@ def _concatenate(scope: Scope, node: ast.expr, left: ir.Expr, right: ir.Expr) ->
 
 
 def _comparison(scope: Scope, node: ast.expr, operands: list[ast.expr], operators: list[ast.cmpop]) -> ir.Expr:
-    parts: list[ir.Expr] = []
     lowered = [
         None if _is_collection_side(operators, index) else lower(scope, item) for index, item in enumerate(operands)
     ]
-    named: list[tuple[str, ir.Expr]] = []
-    for index, operator in enumerate(operators):
-        left = lowered[index]
+
+    def conjuncts(index: int, left: ir.Expr | None) -> tuple[ir.Expr, ...]:
+        """The comparisons from one operator on; what stands behind one that is false is not evaluated."""
         if left is None:
             left = lower(scope, operands[index])
-        right = lowered[index + 1]
+        right = value = lowered[index + 1]
+        last = index + 1 == len(operators)
         # The middle of `a < b < c` stands twice in the result, but names are bound once in a definition.
-        if right is not None and index + 2 < len(operands) and bound_names(right):
-            name = scope.names.fresh("middle")
-            named.append((name, right))
-            right = lowered[index + 1] = ir.LocalRef(name, type=right.type, span=right.span)
-        parts.append(_compare_one(scope, node, operands[index], left, operator, operands[index + 1], right))
-    if len(parts) == 1:
-        return parts[0]
-    result: ir.Expr = ir.Logic("and", tuple(parts), type=types.BOOL, span=scope.span(node))
-    for name, value in reversed(named):
-        result = ir.Let(name, value, result, type=types.BOOL, span=scope.span(node))
-    return result
+        named = scope.names.fresh("middle") if value is not None and not last and bound_names(value) else None
+        if named is not None and value is not None:
+            right = ir.LocalRef(named, type=value.type, span=value.span)
+        first = _compare_one(scope, node, operands[index], left, operators[index], operands[index + 1], right)
+        parts = (first,) if last else (first, *conjuncts(index + 1, right))
+        if named is None or value is None:
+            return parts
+        return (ir.Let(named, value, _conjunction(scope, node, parts), type=types.BOOL, span=scope.span(node)),)
+
+    return _conjunction(scope, node, conjuncts(0, lowered[0]))
+
+
+def _conjunction(scope: Scope, node: ast.expr, parts: tuple[ir.Expr, ...]) -> ir.Expr:
+    return parts[0] if len(parts) == 1 else ir.Logic("and", parts, type=types.BOOL, span=scope.span(node))
 
 
 def _is_collection_side(operators: list[ast.cmpop], index: int) -> bool:

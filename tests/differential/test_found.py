@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import pytest
 
@@ -582,3 +583,106 @@ def test_what_is_not_selected_must_be_defined_too() -> None:
     confirmed = TlcEngine().check(CheckJob(instance, wanted))
     assert expected.violated == found.violated == confirmed.violated == "well_defined"
     assert {"type_ok", "well_defined", "short"} <= set(found.evaluated) & set(confirmed.evaluated)
+
+
+X, Y = Literal["x", "y"], Literal["y", "z"]
+
+
+class OverlappingNames(Protocol):
+    """What two parts of a union share was a value twice: every step with it was counted twice."""
+
+    mark: X | Y = "x"
+    seen: dict[X | Y, bool]
+
+    @init
+    def nothing_is_seen(self) -> None:
+        self.seen = {"x": False, "y": False, "z": False}
+
+    @action
+    def put(self, value: X | Y) -> None:
+        self.seen[value] = True
+        self.mark = value
+
+
+@dataclass(frozen=True)
+class Nothing:
+    pass
+
+
+Request, Reply = Put | Ack, Ack | Nothing
+
+
+class OverlappingRecords(Protocol):
+    last: (Request | None) | (Reply | None) = None
+
+    @action
+    def put(self, message: Request | Reply) -> None:
+        self.last = message
+
+    @action
+    def put_back(self, message: Put | Put) -> None:
+        self.last = message
+
+
+@pytest.mark.parametrize(("protocol", "generated"), [(OverlappingNames, 40), (OverlappingRecords, 64)])
+def test_what_two_parts_of_a_union_share_is_one_value(protocol: type[Protocol], generated: int) -> None:
+    assert reference_check(instantiate(agrees(protocol))).generated == generated
+
+
+class LongChains(Protocol):
+    """A later middle of a chain was evaluated though an earlier comparison was false."""
+
+    n: Small = 0
+    numbers: frozenset[Small] = frozenset()
+
+    @action
+    def put(self, value: Small) -> None:
+        guard(ordered=0 <= self.n <= max(x for x in self.numbers | {value}) < 3)
+        self.numbers |= {value}
+        self.n = value
+
+    @action
+    def clear(self) -> None:
+        self.numbers = frozenset()
+        self.n = 0
+
+    @invariant
+    def in_between(self) -> bool:
+        return not 0 < len(self.numbers) < min(x for x in self.numbers) < max(x for x in self.numbers) < self.n
+
+    @invariant
+    def two_middles(self) -> bool:
+        return self.n == 0 or 0 <= min(x for x in self.numbers) <= max(x for x in self.numbers) <= 2 < 3
+
+
+def test_a_chain_of_comparisons_ends_where_one_is_false() -> None:
+    assert reference_check(instantiate(agrees(LongChains))).status == "holds"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Named:
+    at: Small
+    on: bool = False
+
+
+@dataclass(frozen=True)
+class Mixed:
+    at: Small
+    by: Small = dataclasses.field(default=0, kw_only=True)
+    on: bool = False
+
+
+class KeywordsOnly(Protocol):
+    """Fields that are given by name alone were taken by position, which Python refuses."""
+
+    named: Named = Named(at=0)
+    mixed: Mixed = Mixed(0, True)
+
+    @action
+    def put(self, at: Small) -> None:
+        self.named = Named(on=True, at=at)
+        self.mixed = Mixed(at, at == 1, by=2)
+
+
+def test_fields_are_given_by_position_where_python_takes_them_so() -> None:
+    agrees(KeywordsOnly)
