@@ -33,6 +33,9 @@ PROGRESS_SECONDS = 0.2
 ZEROED_AT_ONCE = 20
 """Up to so many bits the bytes of all words are zeroed by hand, and not by the system when they are used."""
 
+TYPE_OK, WELL_DEFINED = 0, 1
+"""The kinds of flags that come first in every program's order."""
+
 LONG_SECONDS = 1.5
 """After so long a search is worth better code, which takes about as long to make."""
 
@@ -163,10 +166,6 @@ class Search:
                 return
             following = self._expand_level(level)
             if following is None:
-                if self._flagged and not self.cancel.is_set():
-                    # Not all that could be said, but a violation it is.
-                    self.stopped, self.depth = "", min(self._flagged)
-                    self._decide()
                 return
             if self.depth in self._flagged:
                 self._decide()
@@ -206,11 +205,37 @@ class Search:
                 self._chunk = max(1, self._chunk // 2)
             self._tell(now, len(level) - start + len(states) - first)
             if self._out_of_budget(now):
+                if self._flagged and self._judge_rest(level[start:]):
+                    break
                 return None
             if not self._thorough and now - self.started > LONG_SECONDS:
                 self._thorough = True
                 self.program = self.program.thorough() or self.program
         return states[first:]
+
+    def _judge_rest(self, level: list[int]) -> bool:
+        """Finish a level in which something is flagged when the budget is used up; whether it was not cancelled.
+
+        What is shorter, or as long and first in order, may yet come. States are entered only with such a flag, so that
+        this takes some time, but no more memory.
+        """
+        states, size = self.visited.states, self._chunk
+        self.stopped = ""
+        for start in range(0, len(level), size):
+            if self.cancel.is_set():
+                self.stopped = "cancelled"
+                return False
+            mark, flags = len(states), sum(map(len, self._flagged.values()))
+            self._expand(level[start : start + size])
+            if self.program.looks_ahead and TYPE_OK not in self._flagged.get(self.depth + 1, ()):
+                after = len(states)
+                found = self._ill_defined(states[mark:])
+                self.visited.forget(after)
+                if found is not None:
+                    self._flag(self.depth + 1)(WELL_DEFINED, found)
+            if flags == sum(map(len, self._flagged.values())):
+                self.visited.forget(mark)
+        return True
 
     def _expand_chunk(self, chunk: list[int]) -> None:
         mark = len(self.visited.states)
@@ -262,20 +287,24 @@ class Search:
     def _decide_with(self, level: list[int]) -> None:
         """Decide about traces that end in this level, which expanding it might add to."""
         flagged = self._flagged[self.depth]
-        type_ok, well_defined = 0, 1
-        if type_ok not in flagged and self.program.looks_ahead:
-            found: dict[int, int | None] = {}
-
-            def flag(kind: int, state: int | None) -> None:
-                found.setdefault(kind, state)
-
-            self.visited.expand(self.program, level, flag)
-            if well_defined in found and flagged.get(well_defined, 0) is not None:
+        if TYPE_OK not in flagged and self.program.looks_ahead:
+            found = self._ill_defined(level)
+            if found is not None and flagged.get(WELL_DEFINED, 0) is not None:
                 # None is a choice of init, which comes before every state.
                 places = {state: place for place, state in enumerate(level)}
-                both = [state for state in (found[well_defined], flagged.get(well_defined)) if state is not None]
-                flagged[well_defined] = min(both, key=places.__getitem__)
+                both = [state for state in (found, flagged.get(WELL_DEFINED)) if state is not None]
+                flagged[WELL_DEFINED] = min(both, key=places.__getitem__)
         self._decide()
+
+    def _ill_defined(self, states: list[int]) -> int | None:
+        """The first of some states with a step that has no value; what they lead to is entered."""
+        found: dict[int, int | None] = {}
+
+        def flag(kind: int, state: int | None) -> None:
+            found.setdefault(kind, state)
+
+        self.visited.expand(self.program, states, flag)
+        return found.get(WELL_DEFINED)
 
     def _decide(self) -> None:
         flagged = self._flagged.get(self.depth)

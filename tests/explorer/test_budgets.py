@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gc
 import threading
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
+from protocheck import Between, Protocol, const, invariant
+from protocheck import action as step
+from protocheck import guard as needs
 from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.explorer_search import Visited
 from protocheck.toolchain.results import Budget, CheckJob, EngineResult, Progress
+from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.mutation import drop_guard
 
@@ -116,3 +120,72 @@ def test_a_violation_found_by_then_is_told() -> None:
     result = ExplorerEngine().check(CheckJob(variant, budget=Budget(max_states=5)))
     assert (result.status, result.violated) == ("violated", "no_ghost_reads")
     assert result.reason == ""
+
+
+class Wide(Protocol):
+    """A level of 299 states, most of which are expanded when a small budget is used up."""
+
+    table: tuple[int, ...] = const((0, 1))
+    stuck: int = const(250)
+    early: int = const(280)
+    undefined: int = const(-1)
+
+    number: Annotated[int, Between(0, 299)] = 0
+    marked: bool = False
+
+    @step
+    def pick(self, n: Annotated[int, Between(1, 299)]) -> None:
+        needs(nothing_picked=self.number == 0)
+        self.number = n
+
+    @step
+    def mark(self) -> None:
+        needs(picked=self.number > 0, going_on=self.number != self.stuck)
+        self.marked = True
+
+    @step
+    def look(self) -> None:
+        needs(marked=self.marked, found=self.table[2 if self.marked and self.number == self.undefined else 0] == 0)
+
+    @invariant
+    def first(self) -> bool:
+        return not (self.marked and self.number == self.early)
+
+    @invariant
+    def second(self) -> bool:
+        return not (self.marked and self.number == 1)
+
+
+@pytest.mark.parametrize(
+    ("constants", "violated", "length"),
+    [
+        ({}, "deadlock_free", 2),
+        ({"stuck": 0}, "first", 3),
+        ({"stuck": 0, "early": 0}, "second", 3),
+        ({"stuck": 0, "undefined": 290}, "well_defined", 3),
+    ],
+)
+def test_a_level_is_judged_to_its_end_once_something_is_wrong_in_it(
+    constants: dict[str, int], violated: str, length: int
+) -> None:
+    """A budget that is used up in the middle of a level changes neither what is violated nor by which trace."""
+    instance = instantiate(compile_protocol(Wide), constants)
+    whole = ExplorerEngine().check(CheckJob(instance))
+    assert whole.trace is not None
+    assert (whole.violated, len(whole.trace.steps)) == (violated, length)
+    for most in (301, 310, 400, 500):
+        found = ExplorerEngine().check(CheckJob(instance, budget=Budget(max_states=most)))
+        assert (found.status, found.violated, found.trace) == ("violated", violated, whole.trace)
+
+
+def test_a_search_that_is_cancelled_in_such_a_level_says_nothing() -> None:
+    class Late(threading.Event):
+        looks = 0
+
+        def is_set(self) -> bool:
+            self.looks += 1
+            return self.looks > 1
+
+    job = CheckJob(instantiate(compile_protocol(Wide)), budget=Budget(max_states=310), cancel=Late())
+    found = ExplorerEngine().check(job)
+    assert (found.status, found.reason, found.violated) == ("inconclusive", "cancelled", None)
