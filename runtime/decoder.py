@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -160,8 +160,14 @@ class SpeculativeDecoder:
             return input_ids
 
         self.model.generate(**arguments, custom_generate=capture)
-        with self._request(prepared[0]) as (request, _):
-            yield from request.run()
+        with self._request(prepared[0]) as (request, _), closing(request.run()) as tokens:
+            while True:
+                # As in `generate`; not across the yield, where it would be the caller's.
+                with torch.no_grad():
+                    emitted = next(tokens, None)
+                if emitted is None:
+                    return
+                yield emitted
 
     def __call__(self, model: Any, input_ids: torch.Tensor, **prepared: Any) -> Any:
         """For `model.generate(…, custom_generate=decoder)`; there a streamer gets the prompt only: use `generate`."""
@@ -201,7 +207,7 @@ class SpeculativeDecoder:
     @contextmanager
     def _request(self, call: Prepared) -> Iterator[tuple[Request, Chooser]]:
         """A request that is ready to run, and is over at the end of the block."""
-        call.check(self.acceptance)
+        call.check(self.acceptance, self.target.steady_positions)
         if not self._busy.acquire(blocking=False):
             raise DecoderBusy("this decoder is generating already; it continues one text at a time: make another")
         try:
@@ -233,10 +239,11 @@ class SpeculativeDecoder:
                 past=call.past,
             )
             self._running, self.statistics = request, request.statistics
-            self.requests += 1
             try:
                 yield request, chooser
             finally:
+                # One that was refused by the cache or the drafter has drawn nothing.
+                self.requests += request.statistics.tokens > 0
                 self._running = None
                 request.close()
         finally:

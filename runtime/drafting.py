@@ -56,6 +56,7 @@ class InlineDrafting:
 
     def __init__(self, drafter: Drafter, target: TargetFacts, hand_off: HandOff) -> None:
         self.drafter, self.target, self.hand_off = drafter, target, hand_off
+        self._started = False
 
     @property
     def hidden_layers(self) -> tuple[int, ...]:
@@ -63,6 +64,7 @@ class InlineDrafting:
 
     def start(self, prompt: tuple[int, ...], outcome: Outcome) -> None:
         self.drafter.start(prompt, self.target)
+        self._started = True
         self.drafter.accepted(outcome)
 
     def next(self, context: Context, budget: int, deepest: int) -> DraftTree:
@@ -88,7 +90,10 @@ class InlineDrafting:
 
     def end(self) -> None:
         finish(self.hand_off)
-        self.drafter.close()
+        if self._started:
+            # One that has refused may be at work for another request.
+            self._started = False
+            self.drafter.close()
 
 
 def draft(drafter: Drafter, target: TargetFacts, context: Context, budget: int) -> DraftTree:

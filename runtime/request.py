@@ -12,7 +12,7 @@ it to the same end: nothing new is started, what is in flight returns, and then 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,12 +108,18 @@ class Request:
         """All tokens so far, padding included: [1, length] int64. A view of what goes on to be written."""
         return self._text[:, : self.length]
 
+    @property
+    def _positions_left(self) -> int:
+        """How deep below the last token the model has positions; plain generation may end before it needs more."""
+        longest = self.target.max_positions
+        return max(0, self.prompt.longest if longest is None else longest - len(self._spoken))
+
     def abort(self) -> None:
         """End the request, from any thread: the forward in flight returns, and nothing of it is emitted."""
         self._aborted.set()
         self.drafting.abort()
 
-    def run(self) -> Iterator[Emitted]:
+    def run(self) -> Generator[Emitted, None, None]:
         """The tokens one by one, each as soon as it is certain; however it ends, by `close`. Raises Aborted."""
         try:
             self._prefill()
@@ -158,14 +164,10 @@ class Request:
         if self.past is None or self.drafting.hidden_layers or self.cache.provenance is not None:
             # Of rows that were computed elsewhere there are no hidden states, and nothing is known in debug runs.
             return
-        rows = self.past.get_seq_length()
-        if rows >= self.length:
-            raise ValueError(
-                f"the cache has {rows} rows, but the prompt {self.length} tokens: at least the last has to be new"
-            )
         self.cache.take_over(self.past)
         if self.prompt.attention_mask is not None:
-            self.cache.attended = self.prompt.attention_mask[0, :rows].bool()
+            rows = self.past.get_seq_length()
+            self.cache.attended = self.prompt.attention_mask[0, :rows].bool().to(self.target.device)
 
     def _round(self) -> Iterator[Emitted]:
         self._look_for_abort()
@@ -174,9 +176,10 @@ class Request:
         drafting, verifying = seconds["draft"], seconds["verify"] + seconds["commit"]
         with self.statistics.stage("draft"):
             # The last token of all needs no draft, and says nothing about drafts either.
-            budget = self.budget.nodes() if remaining > 1 else 0
             # A node `remaining` steps below the root would be emitted behind the end of the text.
-            tree = self.drafting.next(Context(tuple(self._spoken)), budget, remaining - 1)
+            deepest = min(remaining - 1, self._positions_left)
+            budget = self.budget.nodes() if deepest > 0 else 0
+            tree = self.drafting.next(Context(tuple(self._spoken)), budget, deepest)
         try:
             with self.statistics.stage("verify"):
                 result = self.target.verify(self.cache, tree, hidden_layers=self.drafting.hidden_layers)
@@ -199,7 +202,7 @@ class Request:
         as_hoped = path == likeliest_path(tree)
         with self.statistics.stage("draft"):
             self.drafting.judged(Outcome(tokens, path, hidden), as_hoped)
-        if remaining > 1:
+        if deepest > 0:
             # Choosing and walking are left out: they are paid for each token, drafted or not.
             self.budget.observe(
                 nodes=len(tree) - 1,
@@ -229,7 +232,8 @@ class Request:
         self.statistics.tokens += 1
         self.statistics.accepted += step.child is not None
         with self.statistics.stage("choose"):
-            over = self.length == self.prompt.longest or self.stop(self.ids, self.chooser.last_scores())
+            # Asked about the last token too, as plain generation does.
+            over = self.stop(self.ids, self.chooser.last_scores()) or self.length == self.prompt.longest
         if over:
             self.rule.stop()
         else:
@@ -260,7 +264,7 @@ class Request:
         def judged(node: int, _: tuple[int, ...]) -> int:
             with self.statistics.stage("choose"):
                 p = torch.softmax(self.chooser.scores_of(self.ids, logits[node])[0], dim=-1)
-                return judge(p, proposals[node], tuple(tree.children(node)), draws)
+                return judge(p.to(logits.device), proposals[node], tuple(tree.children(node)), draws)
 
         return judged
 

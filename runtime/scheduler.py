@@ -221,7 +221,7 @@ class Scheduler:
         When every participant waits and nothing that is waited for is enabled, all waits end in a `Deadlock` at once.
         A participant counts from this call on: make those of threads before the threads are started.
         """
-        participant = Participant(name, self._enter, self._leave)
+        participant = Participant(name, self._enter, self._move, self._leave)
         with self._lock:
             self._seats.add(participant)
         return participant
@@ -293,6 +293,10 @@ class Scheduler:
     def _enter(self, participant: Participant) -> None:
         with self._lock:
             self._seats.enter(participant)
+
+    def _move(self, participant: Participant) -> None:
+        with self._lock:
+            self._seats.move(participant)
 
     def _leave(self, participant: Participant) -> None:
         with self._lock:

@@ -23,6 +23,7 @@ from .masks import Extent
 from .probe import is_sound
 from .provenance import Reading
 from .quantization.kv import KV
+from .rotary import steady_positions
 from .tree import DraftTree
 
 ATTENTION = ("eager", "sdpa")
@@ -90,6 +91,11 @@ class TargetModel:
         """The longest text that it was made for; None where its configuration does not say."""
         longest = getattr(self.config, "max_position_embeddings", None)
         return None if longest is None else int(longest)
+
+    @property
+    def steady_positions(self) -> int | None:
+        """How many positions the model turns by the same frequencies in every forward (`rotary.py`); None: all."""
+        return steady_positions(self.config)
 
     def new_cache(
         self,
@@ -341,6 +347,9 @@ def layer_windows(model: Any) -> LayerWindows:
         raise UnsupportedModel(f"{name} keeps a recurrent state, which cannot be rolled back to the accepted tokens")
     if "position_ids" not in inspect.signature(model.forward).parameters:
         raise UnsupportedModel(f"{name} takes no position_ids: the nodes of a tree could not be placed")
+    if "local" in (getattr(config, "attention_layers", None) or ()):
+        # GPT-Neo: besides our mask it applies one of its own.
+        raise UnsupportedModel(f"{name} has local layers, whose windows count rows of the cache and not positions")
     bidirectional = getattr(config, "use_bidirectional_attention", None)
     if bidirectional is True or bidirectional == "all":
         raise UnsupportedModel(f"{name} attends in both directions (use_bidirectional_attention)")

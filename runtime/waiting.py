@@ -160,10 +160,16 @@ class Participant:
     ended it. One that is never entered is released by `leave()`.
     """
 
-    def __init__(self, name: str, enter: Callable[[Participant], None], leave: Callable[[Participant], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        enter: Callable[[Participant], None],
+        move: Callable[[Participant], None],
+        leave: Callable[[Participant], None],
+    ) -> None:
         self.name = name
         self.thread: int | None = None
-        self._enter, self._leave = enter, leave
+        self._enter, self._move, self._leave = enter, move, leave
 
     def __enter__(self) -> Participant:
         self._enter(self)
@@ -173,6 +179,11 @@ class Participant:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._leave(self)
+
+    def move_here(self) -> None:
+        """Go on in the thread that calls this, where another one entered. Nothing for one that has left."""
+        if self.thread != threading.get_ident():
+            self._move(self)
 
     def leave(self) -> None:
         """Be gone; waiters that can no longer be helped are told at once. Does nothing a second time."""
@@ -203,6 +214,13 @@ class Seats:
             raise RuntimeError(f"this thread takes part as {self._by_thread[thread].name} already")
         participant.thread = thread
         self._by_thread[thread] = participant
+
+    def move(self, participant: Participant) -> None:
+        if participant not in self.living or participant.thread is None:
+            return
+        del self._by_thread[participant.thread]
+        participant.thread = threading.get_ident()
+        self._by_thread[participant.thread] = participant
 
     def leave(self, participant: Participant) -> None:
         if participant in self.living:

@@ -52,6 +52,7 @@ class ThreadedDrafting:
         self._shared = _Shared(Context(()), Context(()))
         self._seats: list[Participant] = []
         self._thread: threading.Thread | None = None
+        self._started = False
         self._runs_ahead = not drafter.hidden_layers
         # Only for drafters that do not run ahead: a draft is wanted, or none will be any more.
         self._wanted = threading.Event()
@@ -65,16 +66,20 @@ class ThreadedDrafting:
     def start(self, prompt: tuple[int, ...], outcome: Outcome) -> None:
         """As for `Drafting`; starts the thread. Raises what the drafter raises."""
         self.drafter.start(prompt, self.target)
+        self._started = True
         text = Context(prompt)
         self._shared = _Shared(text, text, outcomes=[outcome])
         verifier, drafter = self.scheduler.participant("verifier"), self.scheduler.participant("drafter")
         self._seats = [verifier, drafter]
         verifier.__enter__()
         # Started by the first `next`, which knows the budget.
-        self._thread = threading.Thread(target=self._work, args=(drafter,), name="protocheck drafter")
+        # A daemon, since a stream that is never closed must not keep the process from ending.
+        self._thread = threading.Thread(target=self._work, args=(drafter,), name="protocheck drafter", daemon=True)
 
     def next(self, context: Context, budget: int, deepest: int) -> DraftTree:
         """As for `Drafting`. Raises what the drafter raised, and Aborted after an abort."""
+        # A stream may be read on in another thread than the one that began it.
+        self._seats[0].move_here()
         self._shared.budget = budget
         self._wanted.set()
         assert self._thread is not None
@@ -152,7 +157,10 @@ class ThreadedDrafting:
         finally:
             for seat in self._seats:
                 seat.leave()
-            self.drafter.close()
+            if self._started:
+                # One that has refused may be at work for another request.
+                self._started = False
+                self.drafter.close()
 
     # --- The drafter's side --------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import torch
 
 from ..drafters.base import Context, Drafter, Outcome, TargetFacts
 from ..tree import DraftTree
-from .continuations import Continuations, target_scores
+from .continuations import Continuations, continue_prompts, target_scores
 from .model import Target
 
 
@@ -79,6 +79,12 @@ def repeats(ids: Sequence[int], longest: int = 40, times: int = 3) -> bool:
         if len(tail) == needed and all(tail[i] == tail[i - period] for i in range(period, needed)):
             return True
     return False
+
+
+def looping_share(target: Target, prompts: torch.Tensor, new_tokens: int = 128) -> float:
+    """The share of prompts, int64 [n, prompt], after which greedy text ends in a loop; `<eos>` ends nothing."""
+    said = continue_prompts(target, prompts, new_tokens, [0.0] * len(prompts), seed=0)
+    return sum(repeats(ids[said.prompt :]) for ids in said.ids.tolist()) / len(said)
 
 
 def greedy_text(target: Target, prompt: Sequence[int], new_tokens: int) -> list[int]:

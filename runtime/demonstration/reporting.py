@@ -6,16 +6,14 @@ import platform
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
-
 from ..drafters.block import BlockDrafter
 from ..drafters.block_model import BlockModel
 from .checkpoint import Progress
 from .continuations import continue_prompts
-from .measures import greedy_text, repeats, tokens_a_forward
+from .measures import greedy_text, looping_share, repeats, tokens_a_forward
 from .model import Target
 from .target_training import bits_per_byte
-from .windows import Corpus, Row
+from .windows import Corpus, held_out_prompts
 
 # Beginnings that a user would try.
 PROMPTS = (
@@ -33,6 +31,7 @@ PROMPTS = (
 NEW_TOKENS = 128
 _BUDGETS = (4, 8, 16, 32)
 _SEQUENCES = 16
+_LOOP_PROMPTS, _LOOP_PROMPT = 256, 8  # so many held-out prompts of so many tokens
 
 
 def looping_prompts(target: Target, tokenizer: Any, prompts: Sequence[str] = PROMPTS) -> list[str]:
@@ -57,6 +56,9 @@ def measure_target(target: Target, tokenizer: Any, corpus: Corpus, progress: Pro
         "held_out_bytes": corpus.held_out.bytes,
         "prompts": len(PROMPTS),
         "looping_prompts": looping_prompts(target, tokenizer),
+        "looping_share_of_held_out_prompts": round(
+            looping_share(target, held_out_prompts(corpus.held_out, _LOOP_PROMPTS, _LOOP_PROMPT)), 3
+        ),
     }
     return measured | _training(progress)
 
@@ -76,13 +78,6 @@ def measure_drafter(target: Target, model: BlockModel, corpus: Corpus, progress:
         rate = tokens_a_forward(target, drafter, said, 16).tokens_a_forward
         measured[f"tokens_a_forward_at_0.8_nodes_16_{name}"] = round(rate, 3)
     return measured | _training(progress)
-
-
-def held_out_prompts(row: Row, count: int, length: int = 32) -> torch.Tensor:
-    """Evenly spread beginnings of lines in held-out text, int64 [count, length]."""
-    starts = row.top_starts[row.top_starts < len(row.tokens) - length]
-    chosen = starts[:: max(1, len(starts) // count)][:count]
-    return torch.stack([torch.from_numpy(row.tokens[start : start + length].astype("int64")) for start in chosen])
 
 
 def _training(progress: Progress | None) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Train the target: next-token prediction on windows of the corpus, for as long as there is time.
 
-In the last part of the time the target is also taught not to repeat itself.
+After a first part of the time the target is also taught not to repeat itself.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ import torch
 
 from .checkpoint import Progress, load_checkpoint, save_checkpoint, stop_requests
 from .continuations import Continuations, continue_prompts
+from .measures import looping_share
 from .model import Target, new_target
 from .schedule import learning_rate_factor, optimisers
 from .unlikelihood import unlikelihood_loss
-from .windows import Corpus, Row, held_out_batches, training_batch
+from .windows import Corpus, Row, held_out_batches, held_out_prompts, training_batch
 
 _TOKENS_A_STEP = 4096
 _SHORT, _LONG = 256, 512  # short windows train faster; the last part is for what needs more context
 _LONG_FROM = 0.6  # of the time
-_UNLIKELY_FROM = 0.8  # of the time: from then on repetitions in the target's own text are made less probable
-_UNLIKELY_SEQUENCES, _UNLIKELY_STEPS = 16, 4  # said anew every few steps, a part of them for each step
-_UNLIKELY_PROMPT, _UNLIKELY_NEW = 32, 96
+_UNLIKELY_FROM = 0.35  # of the time: from then on loops in the target's own text are made less probable
+_UNLIKELY_SEQUENCES, _UNLIKELY_STEPS = 32, 4  # said anew every few steps, a part of them for each step
+_UNLIKELY_PROMPTS = (4, 8, 16, 32)  # lengths of prompts, in turn: a user's are short
+_UNLIKELY_NEW = 136
 _SAVE_EVERY = 150.0  # seconds
 _MEASURE_EVERY = 600.0  # seconds
 _SAMPLE = 48  # windows measured on the way
+_LOOP_PROMPTS = 32  # held-out prompts continued on the way
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def train_target(run: TargetRun, corpus: Corpus, resume: bool, start: dict[str, 
             progress.seconds += time.monotonic() - began
             if progress.step % 50 == 0:
                 mean = sum(recent) / len(recent)
-                also = f"  of repetitions {sum(repeated) / len(repeated):.4f}" if repeated else ""
+                also = f"  of loops {sum(repeated) / len(repeated):.4f}" if repeated else ""
                 run.report(
                     f"step {progress.step:6} {progress.seconds:7.0f} s {progress.tokens:10} tokens  "
                     f"loss {mean:.4f}{also}"
@@ -105,7 +108,8 @@ def train_target(run: TargetRun, corpus: Corpus, resume: bool, start: dict[str, 
                 measured = progress.seconds
                 bits = bits_per_byte(target, corpus.held_out, sample=_SAMPLE)
                 progress.measured.append((progress.seconds, progress.tokens, bits))
-                run.report(f"held out (a sample): {bits:.4f} bits a byte")
+                loops = looping_share(target, held_out_prompts(corpus.held_out, _LOOP_PROMPTS))
+                run.report(f"held out (a sample): {bits:.4f} bits a byte, {loops:.0%} of greedy texts loop")
             if progress.seconds - saved > _SAVE_EVERY:
                 saved = progress.seconds
                 save()
@@ -121,8 +125,9 @@ def _loss(target: Target, windows: torch.Tensor) -> torch.Tensor:
 
 def _own_text(target: Target, corpus: Corpus, seed: int, step: int) -> list[Continuations]:
     """What the target says greedily just now, in parts for the next steps."""
+    length = _UNLIKELY_PROMPTS[step // _UNLIKELY_STEPS % len(_UNLIKELY_PROMPTS)]
     # Seeds of windows count from 0: these prompts are none of the training windows.
-    prompts = training_batch(corpus, _UNLIKELY_SEQUENCES, _UNLIKELY_PROMPT - 1, seed + 1_000_000, step)
+    prompts = training_batch(corpus, _UNLIKELY_SEQUENCES, length - 1, seed + 1_000_000, step)
     said = continue_prompts(target, prompts, _UNLIKELY_NEW, [0.0] * _UNLIKELY_SEQUENCES, step)
     size = _UNLIKELY_SEQUENCES // _UNLIKELY_STEPS
     return [

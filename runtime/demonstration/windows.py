@@ -97,3 +97,12 @@ def held_out_batches(row: Row, batch: int, length: int) -> Iterable[torch.Tensor
     windows[:, 1:] = row.tokens[: count * length].reshape(count, length)
     for first in range(0, count, batch):
         yield torch.from_numpy(windows[first : first + batch])
+
+
+def held_out_prompts(row: Row, count: int, length: int = 32) -> torch.Tensor:
+    """Evenly spread beginnings of lines without indentation, each after ``<bos>`` as in training: int64 [count,
+    length]."""
+    starts = row.top_starts[row.top_starts < len(row.tokens) - length]
+    chosen = starts[:: max(1, len(starts) // count)][:count]
+    texts = np.stack([row.tokens[start : start + length - 1] for start in chosen]).astype(np.int64)
+    return torch.from_numpy(np.insert(texts, 0, BEGINNING_ID, axis=1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class AssistantDrafter:
     tokenizer: the model's. With the target's it is compared; without it only the sizes of the vocabularies are.
     branches: the continuations of a node that are considered; 1 drafts a chain.
     width: the nodes that one forward of the model goes on from.
+    forwards: so many forwards of the model a draft at most; None: as many as the budget has room for. A tree with
+        branches may then hold more tokens than there were forwards: those that were not gone on from are its leaves.
     least: no path is drafted that the model thinks less probable than this.
     sampled: draw the drafts from the model's distribution instead of taking the most probable ones. Rejection needs it.
     processors: what turns (ids [1, n], scores [1, vocabulary]) into scores, as of `generate`; those that the target's
@@ -70,7 +73,8 @@ class AssistantDrafter:
 
     `weights` and `kv` are independent, and the decoder's output depends on neither.
 
-    A best-first tree needs a forward for every `width` nodes, a chain and a sampled draft one for each node of depth.
+    A best-first tree needs a forward for every `width` nodes that it goes on from, a chain and a sampled draft one for
+    each token of depth.
     Raises UnsupportedModel, ValueError for numbers that make no sense.
     """
 
@@ -83,6 +87,7 @@ class AssistantDrafter:
         *,
         branches: int = 1,
         width: int = 1,
+        forwards: int | None = None,
         least: float = 0.1,
         sampled: bool = False,
         processors: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
@@ -93,6 +98,8 @@ class AssistantDrafter:
     ) -> None:
         if branches < 1 or width < 1:
             raise ValueError(f"{branches} branches and {width} nodes a forward: give at least 1 of each")
+        if forwards is not None and forwards < 1:
+            raise ValueError(f"{forwards} forwards a draft: give at least 1, or None to let the budget decide")
         if not 0 <= least < 1:
             raise ValueError(f"a least probability of {least}: give 0 <= least < 1")
         check_weights(weights)
@@ -104,6 +111,7 @@ class AssistantDrafter:
             TextRows(self.model, (0,), 1, tree_cache, kv).reach((0,))
         self.tokenizer = tokenizer
         self.branches, self.width, self.least = branches, width, least
+        self.forwards = math.inf if forwards is None else forwards
         self.sampled, self.processors = sampled, processors or None
         self.tree_cache = tree_cache
         # The user seeds torch with small numbers too, and drafts must not repeat the target's draws.
@@ -120,9 +128,13 @@ class AssistantDrafter:
         return None if self._rows is None else self._rows.cache
 
     def start(self, prompt: tuple[int, ...], target: TargetFacts) -> None:
-        """A new request. Raises VocabularyMismatch. The prompt is computed when the first draft is asked for."""
+        """A new request. Raises VocabularyMismatch, and RuntimeError where there is a request already.
+
+        The prompt is computed when the first draft is asked for.
+        """
+        if self._rows is not None:
+            raise RuntimeError("this assistant already has a request: close it first, or use one drafter each")
         check_vocabulary(target, self.model.vocabulary, self.tokenizer)
-        self.close()
         self._vocabulary, self._noise, self._padding = target.vocab_size, target.noise, target.padding
         self._longest = min(self.model.max_positions or UNBOUNDED, target.max_positions or UNBOUNDED)
         self._rows = TextRows(self.model, prompt, self._longest, self.tree_cache, self.kv)
@@ -188,7 +200,7 @@ class AssistantDrafter:
             )
 
         offer(-1, row, 0.0, 1)
-        while True:
+        for forwards in itertools.count(1):
             # The best ones first, of equals the earlier: a node never comes before its parent, and a tree that is
             # pruned loses its least probable nodes.
             chosen = heapq.nsmallest(budget, range(len(known)), key=lambda node: (-known[node].total, node))
@@ -196,12 +208,13 @@ class AssistantDrafter:
             fruitful = chosen[:-1] if len(chosen) == budget else chosen
             next_ones = [node for node in fruitful if node not in expanded and known[node].depth < deepest]
             next_ones = next_ones[: min(self.width, rows.room)]
-            if not next_ones:
-                return self._tree(ids[-1], known, chosen)
+            if not next_ones or forwards >= self.forwards:
+                break
             at = rows.grow([(known[node].row, known[node].token) for node in next_ones])
             for node, computed in zip(next_ones, at, strict=True):
                 expanded.add(node)
                 offer(node, computed, known[node].total, known[node].depth + 1)
+        return self._tree(ids[-1], known, chosen)
 
     def _as_sampled(self, scores: torch.Tensor, length: int) -> torch.Tensor:
         """Scores of the next token of a text of this length, with the noise that the target will add to its own."""
@@ -251,7 +264,8 @@ class AssistantDrafter:
                 totals.append(totals[node] + math.log(q[token]))
                 proposals.append(None)
             node, depth = first, depth + 1
-            if len(tokens) > budget or depth == deepest or totals[node] < math.log(max(self.least, 1e-300)):
+            unlikely = totals[node] < math.log(max(self.least, 1e-300))
+            if unlikely or len(tokens) > budget or depth >= min(deepest, self.forwards):
                 return SampledTree(tuple(tokens), tuple(parents), tuple(totals), tuple(proposals))
             (row,) = rows.grow([(row, tokens[node])])
             path += (tokens[node],)

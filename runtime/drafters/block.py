@@ -59,6 +59,7 @@ class BlockDrafter:
             KVCodec(self.config.head_dim)  # refuses a head size that it cannot pack before there is a request
         self._target: TargetFacts | None = None
         self._rows: ContextRows | None = None
+        self._longest = 0
         # Hidden states of certain tokens, behind those of the rows. Where nothing is drafted for a while, and at the
         # end of a text, their keys and values are needed by nobody; and many at once cost little more than one.
         self._waiting: list[torch.Tensor] = []
@@ -91,11 +92,13 @@ class BlockDrafter:
         positions = target.max_positions
         self._model.to(device=target.device, dtype=target.dtype)
         codec = KVCodec(self.config.head_dim, device=target.device) if self.kv == "q3.5" else None
-        self._rows = ContextRows(positions or UNBOUNDED, self.config.block, codec, self.tree_cache)
+        self._longest = positions or UNBOUNDED
+        self._rows = ContextRows(self._longest, self.config.block, codec, self.tree_cache)
         self._target = target
 
     def draft(self, context: Context, budget: int) -> DraftTree:
-        """The `budget` most probable prefixes of a block, or the root alone where the known tokens fill the block."""
+        """The `budget` most probable prefixes of a block; the root alone where the known tokens fill the block, or the
+        text is too long for the target."""
         if self._rows is None or self._target is None:
             raise RuntimeError("this block drafter has no request: call start first")
         root = context.ids[-1]
@@ -125,7 +128,8 @@ class BlockDrafter:
             raise ValueError(
                 f"a block drafter is handed hidden states [rows, {expected[0]}, {expected[1]}], not {shape}"
             )
-        self._waiting.append(hidden)
+        # Behind the target's last position nothing is drafted.
+        self._waiting.append(hidden[: self._longest - self._certain()])
         if sum(map(len, self._waiting)) >= _WAITING:
             self._catch_up()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import pytest
+
 from protocheck.runtime.drafters.base import Context, Outcome, TargetFacts
 from protocheck.runtime.tree import DraftTree
 
@@ -36,6 +38,13 @@ class Scripted:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class Unasked(Scripted):
+    """Fails the test where it is asked for a draft."""
+
+    def tree(self, ids: tuple[int, ...], budget: int) -> DraftTree:
+        pytest.fail("a draft was asked for")
 
 
 class EmptyDrafter(Scripted):

@@ -175,6 +175,19 @@ def test_wider_forwards_are_fewer(forwards: list[int]) -> None:
     assert len(forwards) < one_by_one <= 1 + 10
 
 
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_forwards_are_bounded_and_what_they_did_not_reach_are_leaves(forwards: list[int], most: int) -> None:
+    tree = started(shared("llama"), branches=3, forwards=most, least=0).draft(Context(PROMPT), 20)
+    assert len(forwards) == 1 + most, "one was the prompt's"
+    assert len(tree) - 1 == 3 * most, "each forward brought three candidates"
+    forwards.clear()
+    chain = started(shared("llama"), forwards=most, least=0).draft(Context(PROMPT), 20)
+    assert (len(forwards), len(chain) - 1) == (1 + most, most)
+    forwards.clear()
+    drawn = started(shared("llama"), forwards=most, sampled=True, branches=2, least=0).draft(Context(PROMPT), 20)
+    assert (len(forwards), max(drawn.depths)) == (1 + most, most)
+
+
 # ------------------------------------------------------------------------------------------------------------- rows
 
 
@@ -475,6 +488,8 @@ def test_refused() -> None:
         AssistantDrafter(model, branches=0)
     with pytest.raises(ValueError, match="0 nodes a forward"):
         AssistantDrafter(model, width=0)
+    with pytest.raises(ValueError, match="0 forwards a draft"):
+        AssistantDrafter(model, forwards=0)
     with pytest.raises(ValueError, match="least probability of 1"):
         AssistantDrafter(model, least=1)
     with pytest.raises(UnsupportedModel, match="head"):
@@ -494,6 +509,7 @@ def accepted_by_noise(target: Any, drafter: AssistantDrafter, padding: int, toke
         right += drafter.draft(Context(text), 1).tokens[1] == token
         drafter.accepted(Outcome((token,), (0,)))
         text += (token,)
+    drafter.close()
     return right / tokens
 
 

@@ -224,9 +224,12 @@ def test_drafts_at_the_end_of_the_positions_still_fit(model: BlockModel, facts: 
     ids = tuple(1 + position % 40 for position in range(41))
     drafter = started(BlockDrafter(model), facts, ids)
     assert len(drafter.draft(Context(ids), 8)) == 9
-    drafter.accepted(Outcome((), (), hidden_rows(BLOCK + 1)))
-    with pytest.raises(GuardRefused):
-        drafter.draft(Context((*ids, *ids[: BLOCK + 1])), 8)
+    # Behind them nothing is drafted, however far the text goes.
+    text = ids
+    for rows in (BLOCK + 1, 300, 1):
+        text = (*text, *(1 + position % 40 for position in range(rows)))
+        drafter.accepted(Outcome((), (), hidden_rows(rows)))
+        assert drafter.draft(Context(text), 8) == DraftTree.root_only(text[-1])
 
 
 def test_the_context_is_computed_when_a_draft_needs_it(

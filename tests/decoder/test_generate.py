@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from protocheck.runtime.decoder import DecoderBusy, SpeculativeDecoder
+from protocheck.runtime.drafters.assistant import AssistantDrafter
+from protocheck.runtime.drafters.base import TargetFacts
 from protocheck.runtime.drafting import Aborted
 from protocheck.runtime.pruning import DraftError
 from protocheck.runtime.tree import DraftTree
 from protocheck.transpiler.refusals import GuardRefused
 
 from .conftest import no_thread_is_left
-from .drafters import FailingDrafter, RightDrafter, Scripted
+from .drafters import EmptyDrafter, FailingDrafter, RightDrafter, Scripted, Unasked
 from .models import tiny
 
 LENGTH = 24
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +67,20 @@ class Drafts(Scripted):
 
     def tree(self, ids: tuple[int, ...], budget: int) -> DraftTree:
         return self.propose(ids, budget)
+
+
+class RefusingDrafter(EmptyDrafter):
+    """Refuses so many requests."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    def start(self, prompt: tuple[int, ...], target: TargetFacts) -> None:
+        if self.started < self.refusals:
+            self.started += 1
+            raise ValueError("not this one")
+        super().start(prompt, target)
 
 
 THREADS = pytest.mark.parametrize("threads", [False, True], ids=["inline", "threads"])
@@ -159,6 +179,25 @@ def test_stop_strings(model: Any, prompt: torch.Tensor, threads: bool) -> None:
         assert expected.shape[1] < prompt.shape[1] + LENGTH
     with pytest.raises(ValueError, match="pass tokenizer="):
         ours(oracle(model, prompt), prompt, stop_strings=["ab"])
+
+
+def test_stop_strings_of_the_models_own_configuration(prompt: torch.Tensor) -> None:
+    """Also where the call brings a configuration that says nothing of them, or other ones."""
+    model, words = tiny("gemma3"), Words(101)
+    continuation = plain(model, prompt)[0, prompt.shape[1] :].tolist()
+    own, other = (words.texts[continuation[place]] for place in (6, 3))
+    model.generation_config.stop_strings = [own]
+    configuration = GenerationConfig(max_new_tokens=LENGTH, do_sample=False, eos_token_id=None)
+    lengths = []
+    for more in ({}, {"generation_config": configuration}, {"stop_strings": [other]}):
+        call = {"tokenizer": words, "attention_mask": torch.ones_like(prompt), **more}
+        if "generation_config" not in more:
+            call |= {"max_new_tokens": LENGTH, "do_sample": False, "eos_token_id": None}
+        expected = model.generate(prompt, **call)
+        assert torch.equal(SpeculativeDecoder(model).generate(prompt, **call), expected)
+        lengths.append(expected.shape[1])
+    assert model.generation_config.stop_strings == [own]
+    assert lengths[0] == lengths[1] > lengths[2]
 
 
 # --------------------------------------------------------------------------------------------------------- streaming
@@ -353,7 +392,7 @@ def test_bad_calls_are_refused_before_anything_begins(
 ) -> None:
     model = tiny("llama", positions=32)
     tensor = torch.tensor(ids, dtype=torch.int64).reshape(len(ids), -1)
-    decoder = SpeculativeDecoder(model, Drafts(lambda ids, budget: pytest.fail("a draft was asked for")))
+    decoder = SpeculativeDecoder(model, Unasked())
     with pytest.raises(ValueError, match=message):
         decoder.generate(tensor, **{"attention_mask": torch.ones_like(tensor), "max_new_tokens": 4, **arguments})
     assert decoder.statistics.forwards == 0
@@ -477,6 +516,93 @@ def test_an_abort_reaches_a_verifier_that_waits_for_a_draft(model: Any, prompt: 
     assert [type(error) for error in ended] == [Aborted]
     assert decoder.statistics.forwards == 0
     assert no_thread_is_left()
+
+
+def test_a_stream_that_is_read_on_in_another_thread_can_be_aborted(model: Any, prompt: torch.Tensor) -> None:
+    """As servers do, which take each token in whatever thread is free."""
+    drafting, go_on = threading.Event(), threading.Event()
+
+    def slow(ids: tuple[int, ...], budget: int) -> DraftTree:
+        if len(ids) > prompt.shape[1] + 2:
+            drafting.set()
+            assert go_on.wait(30)
+        return DraftTree.root_only(ids[-1])
+
+    decoder = SpeculativeDecoder(model, Drafts(slow), adaptive=False, threads=True)
+    stream = decoder.stream(prompt, max_new_tokens=LENGTH, do_sample=False, eos_token_id=None)
+    next(stream)
+    ended: list[BaseException] = []
+
+    def read_on() -> None:
+        try:
+            list(stream)
+        except BaseException as error:
+            ended.append(error)
+
+    reader = threading.Thread(target=read_on)
+    reader.start()
+    assert drafting.wait(30)
+    decoder.abort()
+    go_on.set()
+    reader.join(30)
+    assert not reader.is_alive()
+    assert [type(error) for error in ended] == [Aborted]
+    assert no_thread_is_left()
+
+
+def test_a_stream_that_was_never_closed_does_not_keep_a_process_from_ending() -> None:
+    script = """
+import torch
+from tests.decoder.models import tiny
+from protocheck.runtime import PromptLookupDrafter, SpeculativeDecoder
+decoder = SpeculativeDecoder(tiny("llama"), PromptLookupDrafter(), threads=True)
+stream = decoder.stream(torch.tensor([[5, 6, 7, 5, 6]]), max_new_tokens=20, do_sample=False, eos_token_id=None)
+print(next(stream).token >= 0)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT
+    )
+    assert (ended.returncode, ended.stdout.strip()) == (0, "True"), ended.stderr
+
+
+def test_a_drafter_that_refuses_a_request_stays_with_the_one_that_it_has(model: Any, prompt: torch.Tensor) -> None:
+    drafter = AssistantDrafter(tiny("gemma3"))
+    first, second = SpeculativeDecoder(model, drafter), SpeculativeDecoder(model, drafter)
+    call = {"max_new_tokens": LENGTH, "do_sample": False, "eos_token_id": None}
+    stream = first.stream(prompt, **call)
+    began = next(stream).token
+    with pytest.raises(RuntimeError, match="already has a request"):
+        second.generate(prompt, **call)
+    rest = [one.token for one in stream]
+    assert [began, *rest] == plain(model, prompt)[0, prompt.shape[1] :].tolist()
+    assert torch.equal(ours(second, prompt), plain(model, prompt))
+
+
+def test_a_call_that_was_refused_does_not_change_the_noise_of_the_next(model: Any, prompt: torch.Tensor) -> None:
+    texts = []
+    for refusals in (0, 2):
+        decoder = SpeculativeDecoder(model, RefusingDrafter(refusals), noise="counter", seed=7)
+        for _ in range(refusals):
+            with pytest.raises(ValueError, match="not this one"):
+                ours(decoder, prompt, do_sample=True)
+        texts.append([ours(decoder, prompt, do_sample=True).tolist() for _ in range(2)])
+    assert texts[0] == texts[1]
+    assert texts[0][0] != texts[0][1], "each request has noise of its own"
+
+
+def test_processors_see_no_gradients(model: Any, prompt: torch.Tensor) -> None:
+    """Those that ask a model would keep the graphs of all tokens."""
+    seen: list[bool] = []
+
+    class Looking(LogitsProcessor):  # type: ignore[misc]
+        def __call__(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            seen.append(torch.is_grad_enabled())
+            return scores
+
+    call = {"max_new_tokens": 4, "do_sample": False, "logits_processor": LogitsProcessorList([Looking()])}
+    for _ in SpeculativeDecoder(model).stream(prompt, **call):
+        assert torch.is_grad_enabled()
+    assert seen == [False] * 4
 
 
 def test_one_text_at_a_time(model: Any, prompt: torch.Tensor) -> None:

@@ -293,6 +293,13 @@ def _no_positions() -> Any:
     return transformers.BloomForCausalLM(config).eval()
 
 
+def _local_layers() -> Any:
+    config = transformers.GPTNeoConfig(
+        vocab_size=101, hidden_size=32, num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]]
+    )
+    return transformers.GPTNeoForCausalLM(config).eval()
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
@@ -309,6 +316,7 @@ def _no_positions() -> Any:
         (lambda: _with(tiny("qwen3"), layer_types=["full_attention", "linear_attention"] * 2), "type linear_attention"),
         (lambda: _with(tiny("qwen3"), layer_types=["chunked_attention"] * 4), "type chunked_attention"),
         (lambda: _with(tiny("llama"), attention_chunk_size=64), "in chunks"),
+        (_local_layers, "local layers, whose windows count rows"),
         (lambda: _with(tiny("gemma3"), use_bidirectional_attention=True), "both directions"),
         (lambda: _with(tiny("gemma3"), sliding_window=None), "sliding_window=None"),
         (lambda: _with(tiny("mistral"), sliding_window=1), "at least 2"),

@@ -1,0 +1,89 @@
+"""What a call may hand to the model besides tokens: everything that plain generation would use is used, or refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from transformers import DynamicCache
+
+from protocheck.runtime.decoder import SpeculativeDecoder
+from protocheck.runtime.drafters.prompt_lookup import PromptLookupDrafter
+
+from .drafters import Unasked
+from .models import rescale, tiny
+
+IDS = torch.tensor([[5, 17, 3, 44, 17, 3, 9]])
+
+
+@pytest.fixture(scope="module")
+def gpt2() -> Any:
+    """Learned positions, and inputs that change what it says."""
+    config = transformers.GPT2Config(
+        vocab_size=101, n_embd=32, n_layer=2, n_head=4, n_positions=64, pad_token_id=0, bos_token_id=1, eos_token_id=2
+    )
+    model = transformers.GPT2LMHeadModel(config).eval()
+    rescale(model, 0)
+    return model
+
+
+def refused(model: Any, message: str, **arguments: Any) -> None:
+    """By both ways in, before a draft is asked for or a streamer is given the prompt."""
+
+    class Streamer:
+        def put(self, _: torch.Tensor) -> None:
+            pytest.fail("the streamer was given the prompt")
+
+    decoder = SpeculativeDecoder(model, Unasked())
+    call = {"attention_mask": torch.ones_like(IDS), "max_new_tokens": 4, "do_sample": False, **arguments}
+    with pytest.raises(ValueError, match=message):
+        decoder.generate(IDS, streamer=Streamer(), **call)
+    with pytest.raises(ValueError, match=message):
+        model.generate(IDS, custom_generate=decoder, **call)
+    assert decoder.statistics.forwards == 0
+
+
+def test_an_input_that_forwards_over_trees_are_not_given_is_refused(gpt2: Any) -> None:
+    types = torch.ones_like(IDS)
+    plain = gpt2.generate(IDS, attention_mask=torch.ones_like(IDS), max_new_tokens=4, do_sample=False)
+    typed = gpt2.generate(
+        IDS, attention_mask=torch.ones_like(IDS), token_type_ids=types, max_new_tokens=4, do_sample=False
+    )
+    assert not torch.equal(plain, typed), "the test needs an input that matters"
+    refused(gpt2, "token_type_ids is an input of the model that drafts know nothing of", token_type_ids=types)
+    refused(gpt2, "inputs_embeds is an input of the model", inputs_embeds=torch.zeros(1, IDS.shape[1], 32))
+
+
+def test_a_prompt_of_embeddings_alone_is_refused(gpt2: Any) -> None:
+    decoder = SpeculativeDecoder(gpt2, Unasked())
+    for generate in (decoder.generate, lambda **call: gpt2.generate(custom_generate=decoder, **call)):
+        with pytest.raises(ValueError, match=r"no prompt|the prompt is empty|inputs_embeds is an input"):
+            generate(inputs_embeds=torch.zeros(1, 5, 32), max_new_tokens=4)
+
+
+def test_positions_are_those_that_the_mask_gives(gpt2: Any) -> None:
+    refused(gpt2, "position_ids other than 0, 1, 2", position_ids=torch.arange(5, 5 + IDS.shape[1])[None])
+    refused(gpt2, "position_ids other than", position_ids=torch.arange(IDS.shape[1] + 1)[None])
+    mask = torch.tensor([[0, 0, 1, 1, 1, 1, 1]])
+    decoder = SpeculativeDecoder(gpt2, PromptLookupDrafter(), adaptive=False)
+    for positions in (torch.tensor([[0, 0, 0, 1, 2, 3, 4]]), torch.tensor([[1, 1, 0, 1, 2, 3, 4]])):
+        call = {"attention_mask": mask, "position_ids": positions, "max_new_tokens": 8, "do_sample": False}
+        assert torch.equal(decoder.generate(IDS, **call), gpt2.generate(IDS, **call))
+
+
+def test_a_cache_in_fewer_bits_is_refused(gpt2: Any) -> None:
+    decoder = SpeculativeDecoder(gpt2, Unasked())
+    asked = transformers.GenerationConfig(cache_implementation="quantized")
+    for call in ({"cache_implementation": "quantized"}, {"generation_config": asked}):
+        with pytest.raises(ValueError, match='cache_implementation="quantized" changes what the target says'):
+            decoder.generate(IDS, max_new_tokens=4, **call)
+
+
+def test_a_cache_that_leaves_nothing_to_compute_is_refused() -> None:
+    model = tiny("llama")
+    past = DynamicCache(config=model.config)
+    model.generate(IDS, attention_mask=torch.ones_like(IDS), max_new_tokens=2, do_sample=False, past_key_values=past)
+    assert past.get_seq_length() == IDS.shape[1] + 1
+    refused(model, f"the cache has {IDS.shape[1] + 1} rows, but the prompt {IDS.shape[1]} tokens", past_key_values=past)
