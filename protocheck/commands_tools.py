@@ -62,6 +62,8 @@ def generate(ctx: click.Context, targets: tuple[str, ...], check: bool, output: 
         done = generate_files(protocols, output, check)
     except OSError as error:
         raise UserError(f"{error.filename or output} cannot be written: {error.strerror}") from None
+    for path in done.foreign:
+        click.echo(f"{path} stays: protocheck did not write it for a protocol that is there", err=True)
     changed, stale = len(done.written), len(done.removed)
     if check:
         click.echo(done.drift, nl=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,9 +16,16 @@ from ..transpiler.naming import snake_case
 from ..transpiler.tla import Module, build_module
 from ..transpiler.tla_config import Config
 from ..transpiler.tla_names import SPEC, STEPS_WELL_DEFINED, TYPE_OK, VARS, WELL_DEFINED
+from .counterexample import place
+from .errors import UserError
 
 if TYPE_CHECKING:
     import jinja2
+
+GENERATED = "\\* Generated from the class "
+"""A line in the head of every module."""
+TITLES = SAFETY, LIVENESS, REACHED = "Safety", "The liveness property", "Whether"
+"""How configurations begin."""
 
 
 def template(name: str) -> jinja2.Template:
@@ -40,7 +48,7 @@ def safety_config(module: Module) -> Config:
     steps = (STEPS_WELL_DEFINED,) if module.steps_well_defined else ()
     domains, refined = refinement_properties(module)
     return Config(
-        title="Safety; a state in which nothing is enabled is an error as well, unless it is terminal.",
+        title=f"{SAFETY}; a state in which nothing is enabled is an error as well, unless it is terminal.",
         constants=module.values.assignments,
         specification=SPEC,
         invariants=(TYPE_OK, WELL_DEFINED, *module.invariants.values(), *domains),
@@ -67,7 +75,7 @@ def liveness_config(module: Module, name: str) -> Config:
     Never under symmetry, where TLC may miss a violation.
     """
     return Config(
-        title=f"The liveness property {name}.",
+        title=f"{LIVENESS} {name}.",
         constants=module.values.assignments,
         specification=SPEC,
         invariants=(TYPE_OK,),
@@ -78,7 +86,7 @@ def liveness_config(module: Module, name: str) -> Config:
 def reachability_config(module: Module, name: str) -> Config:
     """The run that looks for a state: a violation is the pass."""
     return Config(
-        title=f"Whether {name} can be reached: a violation of {module.reachable[name]} is the pass.",
+        title=f"{REACHED} {name} can be reached: a violation of {module.reachable[name]} is the pass.",
         constants=module.values.assignments,
         specification=SPEC,
         invariants=(TYPE_OK, module.reachable[name]),
@@ -126,12 +134,16 @@ def bounded_module(module: Module, depth: int) -> tuple[str, str, str]:
 
 @dataclass(frozen=True)
 class Generated:
-    """What `generate` did, or with `check` would have done; `drift` is a unified diff, empty where nothing differs."""
+    """What `generate` did, or with `check` would have done; `drift` is a unified diff, empty where nothing differs.
+
+    `foreign` are files of the same kinds beside them that are left alone.
+    """
 
     written: tuple[Path, ...]
     removed: tuple[Path, ...]
     unchanged: int
     drift: str
+    foreign: tuple[Path, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -142,10 +154,13 @@ def generate(protocols: Iterable[ir.Protocol], folder: Path, check: bool = False
     """Write the files of each protocol into its folder below `folder`; with `check` only compare.
 
     Files of the protocol that it no longer has are removed; nothing else is touched, and each file is replaced as a
-    whole.
+    whole. Raises `UserError` for two protocols that would be written to one folder.
     """
+    protocols = tuple(protocols)
+    _demand_homes(protocols, folder)
     written: list[Path] = []
     removed: list[Path] = []
+    foreign: list[Path] = []
     diffs: list[str] = []
     unchanged = 0
     for protocol in protocols:
@@ -161,22 +176,39 @@ def generate(protocols: Iterable[ir.Protocol], folder: Path, check: bool = False
             diffs.append(_diff(path, old or "", text))
             if not check:
                 _replace(path, text)
-        for path in _stale(home, files):
+        beside = [path for pattern in ("*.tla", "*.cfg") for path in home.glob(pattern) if path.name not in files]
+        for path in sorted(beside):
+            if not _was_generated(path, protocol.name):
+                foreign.append(path)
+                continue
             removed.append(path)
             diffs.append(_diff(path, _read(path) or "", ""))
             if not check:
                 path.unlink()
-    return Generated(tuple(written), tuple(removed), unchanged, "".join(diffs))
+    return Generated(tuple(written), tuple(removed), unchanged, "".join(diffs), tuple(foreign))
 
 
-def _stale(home: Path, files: Mapping[str, str]) -> list[Path]:
-    found = [*home.glob("*.tla"), *home.glob("*.cfg")]
-    return sorted(path for path in found if path.name not in files)
+def _demand_homes(protocols: Iterable[ir.Protocol], folder: Path) -> None:
+    homes: dict[str, ir.Protocol] = {}
+    for protocol in protocols:
+        other = homes.setdefault(snake_case(protocol.name), protocol)
+        if other is not protocol:
+            both = " and ".join(f"{each.name} ({place(each.span)})" for each in (other, protocol))
+            home = folder / snake_case(protocol.name)
+            raise UserError(f"{both} would both be written to {home}: generate them into folders of their own (-o)")
+
+
+def _was_generated(path: Path, module: str) -> bool:
+    """Whether a file is one that was written for a module or a variant of it: its name says so, and its first lines."""
+    if re.fullmatch(rf"{re.escape(module)}(__\w+)?\.(tla|cfg)", path.name) is None:
+        return False
+    text = _read(path) or ""
+    return GENERATED in text if path.suffix == ".tla" else text.startswith(tuple(f"\\* {title}" for title in TITLES))
 
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
 

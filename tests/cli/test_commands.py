@@ -325,7 +325,8 @@ def test_tla_is_written_and_drift_is_found(run: Run, tmp_path: Path) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert "12 files in generated_tla are as generated" in ran.out
     (home / "Rollback.tla").write_text("changed")
-    (home / "Old.cfg").touch()
+    (home / "Rollback__extend__gone.cfg").write_text((home / "Rollback.cfg").read_text())
+    (home / "MyProof.tla").write_text("---- MODULE MyProof ----")
     ran = run("generate", "rollback", "--check")
     assert ran.code == 1
     assert "-changed" in ran.out
@@ -333,6 +334,19 @@ def test_tla_is_written_and_drift_is_found(run: Run, tmp_path: Path) -> None:
     assert (home / "Rollback.tla").read_text() == "changed"
     ran = run("generate", "rollback")
     assert ran.out.splitlines()[-1] == "1 written, 1 removed, 11 unchanged in generated_tla"
+    assert "MyProof.tla stays: protocheck did not write it" in ran.err
+    assert (home / "MyProof.tla").read_text() == "---- MODULE MyProof ----"
+
+
+def test_two_protocols_of_one_name_do_not_overwrite_each_other(run: Run, tmp_path: Path) -> None:
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(user_file())
+    ran = run("generate", "a.py:Counter", "b.py:Counter", "-o", "gen")
+    assert (ran.code, ran.out) == (2, "")
+    assert "a.py:" in ran.err
+    assert "b.py:" in ran.err
+    assert "would both be written to gen/counter: generate them into folders of their own (-o)" in ran.err
+    assert not (tmp_path / "gen").exists()
 
 
 def test_a_folder_that_cannot_be_written(run: Run, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_check_tells_every_difference_and_touches_nothing(tmp_path: Path) -> Non
     changed, missing, stale = home / "Rollback.tla", home / "Rollback.cfg", home / "Rollback__extend__gone.tla"
     changed.write_text(changed.read_text().replace("length < MaxLen", "length <= MaxLen"))
     missing.unlink()
-    stale.write_text("old\n")
+    stale.write_text("\\* Generated from the class Rollback (old.py:1); edit that, not this.\nold\n")
     before = {path.name: path.read_text() for path in home.iterdir()}
     found = generate([rollback()], tmp_path, check=True)
     assert set(found.written) == {changed, missing}
@@ -93,11 +93,26 @@ def test_check_tells_every_difference_and_touches_nothing(tmp_path: Path) -> Non
 def test_generate_removes_what_its_protocol_no_longer_has_and_nothing_else(tmp_path: Path) -> None:
     generate([rollback(), MACHINES["wire"]()], tmp_path)
     home = tmp_path / "rollback"
-    (home / "Rollback__extend__gone.tla").write_text("old\n")
+    generated = (home / "Rollback.tla").read_text()
+    gone = ["Rollback__extend__gone.cfg", "Rollback__extend__gone.tla"]
+    for name in gone:
+        (home / name).write_text((home / f"Rollback{name[-4:]}").read_text())
+    foreign = {
+        "MyProof.tla": "---- MODULE MyProof ----\n====\n",
+        "MyRollback.tla": generated,
+        "Rollback__mine.tla": "---- MODULE Rollback__mine ----\n====\n",
+        "Rollback__mine.cfg": "CONSTANTS MaxLen = 9\n",
+    }
+    for name, text in foreign.items():
+        (home / name).write_text(text)
+    (home / "Rollback__binary.tla").write_bytes(b"\xff\xfe")
     (home / "notes.txt").write_text("mine\n")
     kept = {path.name for path in (tmp_path / "wire").iterdir()}
     found = generate([rollback()], tmp_path)
-    assert [path.name for path in found.removed] == ["Rollback__extend__gone.tla"]
+    assert [path.name for path in found.removed] == gone
+    assert {path.name for path in found.foreign} == {*foreign, "Rollback__binary.tla"}
+    assert {name: (home / name).read_text() for name in foreign} == foreign
+    assert not generate([rollback()], tmp_path, check=True).differs
     assert (home / "notes.txt").exists()
     assert {path.name for path in (tmp_path / "wire").iterdir()} == kept
     assert not [path for path in home.iterdir() if path.name.startswith(".")]
