@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -214,6 +216,15 @@ def write_file(path: Path, content: str | bytes) -> None:
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
+def _mode(path: Path) -> int:
+    """The permissions of a file: those that it has, and of a new one those of any file that the user makes."""
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_IMODE(os.stat(path).st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
 def _replace(path: Path, data: bytes) -> None:
     import tempfile
 
@@ -221,10 +232,7 @@ def _replace(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        # mkstemp makes files private; a result is as readable as any file the user makes.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
+        os.chmod(name, _mode(path))
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

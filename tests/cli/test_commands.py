@@ -461,6 +461,21 @@ def test_a_link_is_written_through_and_stays(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "real.dot").read_text().startswith("digraph")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="no permissions here")
+def test_the_permissions_of_a_file_stay_as_they_are(run: Run, tmp_path: Path) -> None:
+    private, new = tmp_path / "private.json", tmp_path / "new.json"
+    private.touch(mode=0o600)
+    old = os.umask(0o027)
+    try:
+        for file in (private, new):
+            assert run("run", "dispatch", "--engine", "explorer", "--trace", str(file)).code == 0
+            assert file.read_text().startswith("{")
+    finally:
+        os.umask(old)
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert new.stat().st_mode & 0o777 == 0o640
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_written_and_not_replaced(run: Run, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
