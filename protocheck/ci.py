@@ -12,10 +12,12 @@ import click
 
 from .commands_common import OneOf, write_file
 from .toolchain.errors import UserError
+from .toolchain.tlc.errors import ToolError
 from .transpiler.diagnostics import CompileError
 
 if TYPE_CHECKING:
     from .toolchain.report import Report
+    from .transpiler import ir
 
 Annotations = Literal["auto", "github", "off"]
 
@@ -46,6 +48,19 @@ def annotating_mistakes(annotations: Annotations) -> Iterator[None]:
             from .toolchain.report_github import commands_of_mistakes
 
             click.echo(commands_of_mistakes(error.diagnostics, _root()), err=True, nl=False)
+        raise
+
+
+@contextmanager
+def telling_of_failures(protocol: ir.Protocol, junit_file: Path | None) -> Iterator[None]:
+    """Write the JUnit file, where one is asked for, where a tool fails as well; the error goes on its way."""
+    try:
+        yield
+    except ToolError as error:
+        if junit_file is not None:
+            from .toolchain.report_junit import junit_xml_of_failure
+
+            write_file(junit_file, junit_xml_of_failure(protocol, str(error)))
         raise
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .ci import annotating_mistakes, annotations_option, hand_over, junit_option
+from .ci import annotating_mistakes, annotations_option, hand_over, junit_option, telling_of_failures
 from .commands_common import (
     Number,
     OneOf,
@@ -175,26 +175,27 @@ def run(
     demand_fitting(
         engine, mutate, place, loose={"--host": host, "--port": port, "--workers": workers}, checkpoint=checkpoint
     )
-    if place is not None:
-        selection = select_distributed(protocol, requested, place)
-    elif checkpoint is not None:
-        selection = select_saving(checkpoint, checkpoint_minutes)
-    else:
-        selection = select_engines(engine)
-    with Interruptible() as interruptible, ProgressDisplay(mode=progress_mode) as display:
-        report = check_protocol(
-            protocol,
-            constants,
-            engines=selection.engines,
-            mutate=mutate,
-            properties=properties or None,
-            budget=Budget(max_states, timeout, None if memory is None else int(memory * 2**30)),
-            workers=workers or cores(),
-            baseline_workers=workers or 1,
-            on_activity=display.show,
-            cancel=interruptible.cancel,
-            symmetry=symmetry,
-        )
+    with telling_of_failures(protocol, junit_file):
+        if place is not None:
+            selection = select_distributed(protocol, requested, place)
+        elif checkpoint is not None:
+            selection = select_saving(checkpoint, checkpoint_minutes)
+        else:
+            selection = select_engines(engine)
+        with Interruptible() as interruptible, ProgressDisplay(mode=progress_mode) as display:
+            report = check_protocol(
+                protocol,
+                constants,
+                engines=selection.engines,
+                mutate=mutate,
+                properties=properties or None,
+                budget=Budget(max_states, timeout, None if memory is None else int(memory * 2**30)),
+                workers=workers or cores(),
+                baseline_workers=workers or 1,
+                on_activity=display.show,
+                cancel=interruptible.cancel,
+                symmetry=symmetry,
+            )
     if selection.note:
         report = replace(report, notes=(selection.note, *report.notes))
     if trace_file is not None:

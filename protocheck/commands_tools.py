@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,12 +97,11 @@ def doctor(ctx: click.Context) -> None:
 
     found = examine()
     dot = shutil.which("dot")
+    instead = "the wheel pygraphviz draws graphs" if find_spec("pygraphviz") else "graphs as DOT text only"
     rows = [
         *(_place("java", each.origin, each.java, each.path, each.problem, found.chosen_java) for each in found.java),
         *(_place("tlc", each.origin, each.jar, each.path, each.problem, found.chosen_jar) for each in found.jars),
-        _place(
-            "dot", "PATH", dot, Path(dot) if dot else None, "" if dot else "not found: pictures as DOT text only", dot
-        ),
+        _place("dot", "PATH", dot, Path(dot) if dot else None, "" if dot else f"not found: {instead}", dot),
     ]
     blocks: list[Block] = [Table(tuple(map(Column, ("tool", "place", "version", "", "file"))), tuple(rows))]
     jar = found.chosen_jar

@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from ..transpiler import ir
 from ..transpiler.domains import show
 from ..transpiler.naming import snake_case
 from .cases import Case, cases
@@ -29,38 +30,51 @@ _ELEMENTS = {"failed": "failure", "error": "error", "blocked": "skipped", "not s
 def junit_xml(report: Report, now: datetime | None = None) -> str:
     """The whole file. `now` is when the check ended, the present where it is not given; written as UTC."""
     found = cases(report)
-    root = ET.Element("testsuites")
-    root.append(_suite(report, found, now or datetime.now(UTC)))
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
-
-
-def _suite(report: Report, found: Sequence[Case], now: datetime) -> ET.Element:
-    elements = [_ELEMENTS.get(case.outcome) for case in found]
     name = snake_case(report.protocol.name)
-    suite = ET.Element(
-        "testsuite",
-        {
-            "name": name,
-            "package": "protocheck",
-            "id": "0",
-            "timestamp": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
-            "hostname": _token(platform.node()) or "localhost",
-            "tests": str(len(found)),
-            "failures": str(elements.count("failure")),
-            "errors": str(elements.count("error")),
-            "skipped": str(elements.count("skipped")),
-            "time": f"{report.seconds:.3f}",
-        },
-    )
+    suite = _suite(name, [_ELEMENTS.get(case.outcome) for case in found], report.seconds, now)
     # Ant's schema has an order: properties, test cases, what was printed.
     properties = ET.SubElement(suite, "properties")
     for key, value in _properties(report):
         ET.SubElement(properties, "property", {"name": key, "value": _clean(value)})
     suite.extend(_case(case, f"protocheck.{name}") for case in found)
-    ET.SubElement(suite, "system-out").text = _clean(render_plain(report_blocks(report)))
+    return _document(suite, render_plain(report_blocks(report)))
+
+
+def junit_xml_of_failure(protocol: ir.Protocol, problem: str, now: datetime | None = None) -> str:
+    """The whole file of a check that was not made, since a tool failed: one test case, and what the problem is."""
+    name = snake_case(protocol.name)
+    suite = _suite(name, ["error"], 0.0, now)
+    ET.SubElement(suite, "properties")
+    case = ET.SubElement(suite, "testcase", {"name": "check", "classname": f"protocheck.{name}", "time": "0.000"})
+    ET.SubElement(case, "error", {"message": _token(problem), "type": "a tool failed"}).text = _clean(problem)
+    return _document(suite, "")
+
+
+def _document(suite: ET.Element, printed: str) -> str:
+    ET.SubElement(suite, "system-out").text = _clean(printed)
     ET.SubElement(suite, "system-err").text = ""
-    return suite
+    root = ET.Element("testsuites")
+    root.append(suite)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(name: str, elements: Sequence[str | None], seconds: float, now: datetime | None) -> ET.Element:
+    return ET.Element(
+        "testsuite",
+        {
+            "name": name,
+            "package": "protocheck",
+            "id": "0",
+            "timestamp": (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+            "hostname": _token(platform.node()) or "localhost",
+            "tests": str(len(elements)),
+            "failures": str(elements.count("failure")),
+            "errors": str(elements.count("error")),
+            "skipped": str(elements.count("skipped")),
+            "time": f"{seconds:.3f}",
+        },
+    )
 
 
 def _properties(report: Report) -> list[tuple[str, str]]:

@@ -48,6 +48,18 @@ def test_a_junit_file_is_written_whatever_comes_out(run: Run) -> None:
     ]
 
 
+def test_a_junit_file_is_written_where_a_tool_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROTOCHECK_TLA2TOOLS", "/nonexistent")
+    code, out, err = run("good.py", "--engine", "tlc", "--junit", "failed.xml")
+    assert (code, out) == (3, "")
+    (suite,) = ET.parse("failed.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "1")
+    (error,) = suite.iter("error")
+    assert error.text is not None
+    assert "/nonexistent" in error.text
+    assert err == f"error: {error.text}\n"
+
+
 def test_a_junit_file_that_cannot_be_written_is_told_before_the_check(run: Run) -> None:
     code, out, err = run("good.py", "--junit", "nowhere/out.xml")
     assert (code, out) == (2, "")

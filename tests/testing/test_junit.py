@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from protocheck.protocols.rollback import Rollback
 from protocheck.toolchain.cases import cases
 from protocheck.toolchain.report import Report
-from protocheck.toolchain.report_junit import _clean, _token, junit_xml
+from protocheck.toolchain.report_junit import _clean, _token, junit_xml, junit_xml_of_failure
 from protocheck.toolchain.results import Budget
 from protocheck.transpiler.frontend import compile_protocol
 
@@ -138,3 +138,11 @@ def test_the_present_is_the_default() -> None:
     suite = validated(junit_xml(checked(compile_protocol(Rollback), mutate=False)))
     written = datetime.fromisoformat(suite.attrib["timestamp"]).replace(tzinfo=UTC)
     assert abs(datetime.now(UTC) - written) < timedelta(minutes=10)
+
+
+def test_a_tool_that_fails_is_an_error_of_one_case() -> None:
+    suite = validated(junit_xml_of_failure(compile_protocol(Rollback), "TLC cannot run\n\x1bno memory", NOW))
+    (case,) = suite.iter("testcase")
+    assert (suite.get("name"), case.get("classname"), case.get("name")) == ("rollback", "protocheck.rollback", "check")
+    (error,) = case
+    assert (error.tag, error.get("message")) == ("error", "TLC cannot run \\x1bno memory")
