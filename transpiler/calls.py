@@ -52,7 +52,15 @@ def call(scope: Scope, node: ast.Call) -> ir.Expr:
         return ir.Absolute(lower_as(scope, argument, types.INT), type=types.INT, span=scope.span(node))
     if called is range:
         return _range(scope, node)
-    if called is frozenset or called is set:
+    if called is set:
+        scope.refuse(
+            Code.CALL,
+            node,
+            "set(…) is mutable",
+            "the values of a state are never shared or changed in place",
+            "write frozenset(…)",
+        )
+    if called is frozenset:
         return _frozenset(scope, node)
     if called is tuple:
         return _tuple(scope, node)

@@ -6,11 +6,13 @@ other for given constants.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from typing import Any, assert_never
 
 from . import valuetypes as types
+from .record_classes import flaw
 from .records import record
 from .valuetypes import FrozenDict
 
@@ -236,8 +238,19 @@ def canonical(value: Any) -> Any:
             return FrozenDict((canonical(k), canonical(v)) for k, v in value.items())
         case list() | tuple():
             return tuple(map(canonical, value))
+        case _ if hasattr(type(value), "__dataclass_fields__"):
+            return _canonical_record(value)
         case _:
             return value
+
+
+def _canonical_record(value: Any) -> Any:
+    cls: type[object] = type(value)
+    if flaw(cls) is not None:
+        return value
+    parts = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    changed = {name: made for name, part in parts.items() if (made := canonical(part)) is not part}
+    return dataclasses.replace(value, **changed) if changed else value
 
 
 def show(value: Any) -> str:
@@ -252,7 +265,8 @@ def show(value: Any) -> str:
         case tuple():
             return "(" + ", ".join(map(show, value)) + ")"
         case _ if hasattr(type(value), "__dataclass_fields__"):
-            fields = ", ".join(f"{name}={show(getattr(value, name))}" for name in type(value).__dataclass_fields__)
+            names = [item.name for item in dataclasses.fields(value)]
+            fields = ", ".join(f"{name}={show(getattr(value, name))}" for name in names)
             return f"{type(value).__name__}({fields})"
         case _ if hasattr(type(value), "__members__"):
             return f"{type(value).__name__}.{value.name}"

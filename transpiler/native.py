@@ -16,7 +16,7 @@ from __future__ import annotations
 import ast
 import copy
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import FunctionType
@@ -31,9 +31,11 @@ from .frontend import compile_protocol
 from .ghosts import Taint, erase, ghost_only_parameters, ghostly_attributes, taint_of
 from .instance import Instance, instantiate
 from .language import MARK, Protocol
+from .native_values import ValueRewriter, built, compiled_value
 from .refusals import GuardRefused
-from .source import MISSING, Namespace, method_namespace
-from .valuetypes import FrozenDict
+from .source import Namespace, method_namespace
+from .tla_names import parts_of
+from .valuetypes import Function
 
 RUN = "__protocheck_run__"
 LOCK = "__protocheck_lock__"
@@ -56,11 +58,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Native:
-    """A protocol class made ready to run, once: its IR and declarations, and its instances' shared parts."""
+    """A protocol class made ready to run, once: its IR and declarations, and its instances' shared parts.
+
+    `values` are the initial values of the class body, as functions of the constants.
+    """
 
     protocol: ir.Protocol
     declarations: Declarations
     variables: tuple[str, ...]
+    values: Mapping[str, Callable[[Mapping[str, Any]], Any]]
     init: FunctionType | None
     init_parameters: tuple[str, ...]
     runs: dict[tuple[Any, ...], Run]
@@ -106,13 +112,12 @@ def initialise(instance: Protocol, values: Mapping[str, Any]) -> None:
     state = instance.__dict__
     state[RUN] = run
     state.update(run.instance.constants)
-    for declared in native.declarations.variables():
-        if not declared.ghost and declared.value is not None:
-            state[declared.name] = canonical(_evaluate(declared.value, declared.owner, run.instance.constants))
+    for name, value in native.values.items():
+        state[name] = value(run.instance.constants)
     if native.init is not None:
         choices = {name: values[name] for name in native.init_parameters}
         run.check[""](*choices.values())
-        native.init(instance, **choices)
+        native.init(instance, **{name: canonical(value) for name, value in choices.items()})
 
 
 def held(instance: Protocol) -> AbstractContextManager[Any]:
@@ -165,6 +170,8 @@ def _realise(cls: type[Protocol]) -> Native:
     dropped_action, _, dropped_guard = (protocol.dropped or "").partition(".")
     init: FunctionType | None = None
     init_parameters: tuple[str, ...] = ()
+    functions: dict[FunctionType, FunctionType] = {}
+    mutable = {action.name: frozenset(_mutable(action)) for action in protocol.actions}
     for method in declarations.methods():
         taint = taint_of(method, attributes)
         rewriter = _Rewriter(
@@ -172,6 +179,8 @@ def _realise(cls: type[Protocol]) -> Native:
             method_namespace(method.function, method.owner.namespace),
             frozenset(variable.name for variable in protocol.variables),
             dropped_guard if method.name == dropped_action else None,
+            functions,
+            mutable.get(method.name, frozenset()),
         )
         if method.mark.kind == "init":
             hidden = ghost_only_parameters(method, attributes)
@@ -186,7 +195,18 @@ def _realise(cls: type[Protocol]) -> Native:
     for name in ghosts:
         setattr(cls, name, GhostAttribute(name))
     variables = tuple(variable.name for variable in protocol.variables if not variable.ghost)
-    return Native(protocol, declarations, variables, init, init_parameters, {})
+    values = {
+        item.name: compiled_value(item.value, item.owner, functions)
+        for item in declarations.variables()
+        if not item.ghost and item.value is not None
+    }
+    return Native(protocol, declarations, variables, values, init, init_parameters, {})
+
+
+def _mutable(action: ir.Action) -> Iterator[str]:
+    for parameter in action.parameters:
+        if any(isinstance(part, Function) for part in parts_of(parameter.type)):
+            yield parameter.name
 
 
 def _run_of(native: Native, constants: Mapping[str, Any]) -> Run:
@@ -207,17 +227,6 @@ def _run_of(native: Native, constants: Mapping[str, Any]) -> Run:
     return run
 
 
-def _evaluate(node: ast.expr, owner: Any, constants: Mapping[str, Any]) -> Any:
-    """The value of an expression of a class body, for the constants of an instance."""
-    *outer, module = owner.namespace.layers
-    names: dict[str, Any] = {}
-    for layer in reversed(outer):
-        names.update(layer)
-    names.update(constants)
-    code = compile(ast.Expression(node), owner.file, "eval")
-    return eval(code, dict(module), names)
-
-
 def refuse_guard(
     instance: Protocol, action: str, arguments: Mapping[str, Any], names: Sequence[str], verdicts: Sequence[bool]
 ) -> NoReturn:
@@ -226,28 +235,28 @@ def refuse_guard(
     raise GuardRefused(action, arguments, false, state_of(instance))
 
 
-def updated(function: Mapping[Any, Any], *entries: tuple[Any, Any]) -> FrozenDict[Any, Any]:
-    """`{**function, key: value, …}`; a key outside the function's domain raises `KeyError`."""
-    for key, _ in entries:
-        if key not in function:
-            raise KeyError(key)
-    return FrozenDict({**function, **dict(entries)})
-
-
-class _Rewriter(ast.NodeTransformer):
-    """The syntax tree of one method, made ready to run."""
+class _Rewriter(ValueRewriter):
+    """The syntax tree of one method, made ready to run; `mutable` are parameters that may be passed plain dicts."""
 
     def __init__(
-        self, method: DeclaredMethod, namespace: Namespace, variables: frozenset[str], dropped: str | None
+        self,
+        method: DeclaredMethod,
+        namespace: Namespace,
+        variables: frozenset[str],
+        dropped: str | None,
+        functions: dict[FunctionType, FunctionType],
+        mutable: frozenset[str],
     ) -> None:
-        self.method, self.namespace, self.variables, self.dropped = method, namespace, variables, dropped
-        self.self_name = method.node.args.args[0].arg
+        names = [item.arg for item in method.node.args.args]
+        super().__init__(namespace, functions, *names)
+        self.support |= {"__refuse_guard": refuse_guard, "__canonical": canonical}
+        self.method, self.variables, self.dropped, self.mutable = method, variables, dropped, mutable
+        self.self_name, *parameters = names
         # Parameters that the body gives other values: a refusal names those that were passed.
-        parameters = {item.arg for item in method.node.args.args[1:]}
         stored = {
             item.id for item in ast.walk(method.node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
         }
-        self.reassigned = bool(parameters & stored)
+        self.reassigned = not stored.isdisjoint(parameters)
         self.asking = False
 
     def compile(
@@ -273,51 +282,14 @@ class _Rewriter(ast.NodeTransformer):
             if self.method.mark.kind == "action" and len(node.args.args) > 1:
                 names = ", ".join(item.arg for item in node.args.args[1:])
                 body.insert(1, _at(first, f"__state['{RUN}'].check[{node.name!r}]({names})"))
+                body[2:2] = [_at(first, f"{name} = __canonical({name})") for name in sorted(self.mutable)]
                 if self.reassigned and not asking:
                     passed = ", ".join(f"{item.arg!r}: {item.arg}" for item in node.args.args[1:])
                     body.insert(2, _at(first, f"__arguments = {{{passed}}}"))
-        arguments = [ast.arg(item.arg) for item in node.args.args if item.arg not in hidden]
-        function = ast.FunctionDef(
-            node.name,
-            ast.arguments([], arguments, None, [], [], None, []),
-            [*doc, *(body or [_at(first, "pass")])],
-            [],
-            None,
-        )
-        if "type_params" in ast.FunctionDef._fields:
-            function.type_params = []  # type: ignore[attr-defined,unused-ignore]
-        return self.build(ast.copy_location(function, node))
-
-    def build(self, node: ast.FunctionDef) -> FunctionType:
-        """Compile inside a factory whose parameters are the closure, with the module's own globals."""
-        original = self.method.function
-        support: dict[str, Any] = {
-            "__refuse_guard": refuse_guard,
-            "__updated": updated,
-            "__frozenset": frozenset,
-            "__function": FrozenDict,
-        }
-        free: dict[str, Any] = {}
-        for layer in reversed(self.namespace.layers[:-1]):
-            free.update({name: value for name, value in layer.items() if name.isidentifier()})
-        support.update({name: free[name] for name in original.__code__.co_freevars if name in free})
-        factory = ast.FunctionDef(
-            "__factory",
-            ast.arguments([], [ast.arg(name) for name in support], None, [], [], None, []),
-            [node, ast.copy_location(ast.Return(ast.Name(node.name, ast.Load())), node)],
-            [],
-            None,
-        )
-        if "type_params" in ast.FunctionDef._fields:
-            factory.type_params = []  # type: ignore[attr-defined,unused-ignore]
-        module = ast.fix_missing_locations(ast.Module([ast.copy_location(factory, node)], []))
-        made: dict[str, Any] = {}
-        # Assertions are obligations here: they are kept whatever the interpreter's -O says.
-        exec(compile(module, self.method.owner.file, "exec", optimize=0), original.__globals__, made)
-        function: FunctionType = made["__factory"](**support)
-        function.__qualname__, function.__module__ = original.__qualname__, original.__module__
-        function.__doc__ = original.__doc__
-        function.__wrapped__ = original  # type: ignore[attr-defined]
+        parameters = [item.arg for item in node.args.args if item.arg not in hidden]
+        body = [*doc, *(body or [_at(first, "pass")])]
+        function = built(node, parameters, body, self.method.function, self.namespace, self.support)
+        function.__wrapped__ = self.method.function  # type: ignore[attr-defined]
         setattr(function, MARK, self.method.mark)
         return function
 
@@ -352,7 +324,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
         call = node.value
-        if not (isinstance(call, ast.Call) and self.resolves_to(call.func, language.guard)):
+        if not (isinstance(call, ast.Call) and self.resolved(call.func) is language.guard):
             return ast.copy_location(ast.Expr(self.visit(node.value)), node)
         kept = [(k.arg, self.visit(k.value)) for k in call.keywords if k.arg is not None and k.arg != self.dropped]
         if not kept:
@@ -430,32 +402,6 @@ class _Rewriter(ast.NodeTransformer):
         value = ast.copy_location(ast.BinOp(old, node.op, node.value), node)
         return self.visit_Assign(ast.copy_location(ast.Assign([node.target], value), node))
 
-    def visit_Set(self, node: ast.Set) -> ast.expr:
-        # Out of a tuple: no set is made on the way.
-        members = ast.Tuple([self.visit(item) for item in node.elts], ast.Load())
-        return self.wrapped("__frozenset", ast.copy_location(members, node))
-
-    def visit_SetComp(self, node: ast.SetComp) -> ast.expr:
-        return self.wrapped("__frozenset", self.generic_visit(node))
-
-    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:
-        return self.wrapped("__function", self.generic_visit(node))
-
-    def visit_Dict(self, node: ast.Dict) -> ast.expr:
-        if node.keys and node.keys[0] is None:
-            pairs: list[ast.expr] = [
-                ast.copy_location(ast.Tuple([self.visit(key), self.visit(value)], ast.Load()), value)
-                for key, value in zip(node.keys[1:], node.values[1:], strict=True)
-                if key is not None
-            ]
-            called = ast.Call(ast.Name("__updated", ast.Load()), [self.visit(node.values[0]), *pairs], [])
-            return ast.copy_location(called, node)
-        return self.wrapped("__function", self.generic_visit(node))
-
-    def wrapped(self, name: str, node: ast.AST) -> ast.expr:
-        assert isinstance(node, ast.expr)
-        return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), [node], []), node)
-
     def target(self, target: ast.expr) -> ast.expr:
         match target:
             case ast.Attribute(ast.Name(holder), name) if holder == self.self_name and name in self.variables:
@@ -478,15 +424,6 @@ class _Rewriter(ast.NodeTransformer):
         pair = ast.Tuple([key, value], ast.Load())
         call = ast.Call(ast.Name("__updated", ast.Load()), [old, pair], [])
         return ast.copy_location(ast.Assign([_store_of(name)], call), node)
-
-    def resolves_to(self, function: ast.expr, wanted: object) -> bool:
-        match function:
-            case ast.Name(name):
-                return self.namespace.lookup(name) is wanted
-            case ast.Attribute(ast.Name(holder), name):
-                return getattr(self.namespace.lookup(holder), name, MISSING) is wanted
-            case _:
-                return False
 
 
 def _store_of(name: str) -> ast.Subscript:

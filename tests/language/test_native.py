@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import pickle
 import traceback
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 
@@ -388,3 +388,90 @@ def test_an_instance_can_be_pickled() -> None:
     with pytest.raises(GuardRefused, match="no_reader_above"):
         cache.rollback(0)
     assert snapshot(copy.deepcopy(cache)) == snapshot(cache)
+
+
+Bit = Annotated[int, Between(0, 1)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    marks: dict[Bit, bool]
+    seen: frozenset[Bit]
+    size: ClassVar[int] = 2
+
+
+def unmarked() -> dict[Bit, bool]:
+    return {place: False for place in range(2)}
+
+
+def blank() -> Page:
+    return Page(unmarked(), {0})  # type: ignore[arg-type]
+
+
+def shared() -> frozenset[Bit]:
+    kept = {0}
+    before = kept
+    kept |= {1}
+    return before  # type: ignore[return-value]
+
+
+class Pages(Protocol):
+    """Everything that may bring sets and dicts into the state: displays, functions of the module, arguments."""
+
+    marks: dict[Bit, bool] = unmarked()
+    page: Page = blank()
+    seen: frozenset[Bit] = shared()
+    both: tuple[dict[Bit, bool], bool]
+
+    @init
+    def given(self, first: dict[Bit, bool]) -> None:
+        self.both = (first, True)
+
+    @action
+    def clear(self) -> None:
+        self.marks = unmarked()
+        self.page = blank()
+        self.seen = shared()
+
+    @action
+    def put(self, marks: dict[Bit, bool], page: Page, both: tuple[dict[Bit, bool], bool]) -> None:
+        self.marks = marks
+        self.page = page
+        self.both = both
+
+
+def test_what_is_in_the_state_cannot_be_changed_from_outside() -> None:
+    first, marks, both = ({0: True, 1: True} for _ in range(3))
+    page = Page({0: True, 1: True}, frozenset({1}))
+    pages = Pages(first=first)
+    hash(snapshot(pages))
+    pages.clear()
+    hash(snapshot(pages))
+    assert pages.seen == frozenset({0})
+    assert enabled(pages.put, marks, page, (both, False))
+    pages.put(marks, page, (both, False))
+    for given in (first, marks, both, page.marks):
+        given[0] = False
+    assert pages.marks == pages.page.marks == pages.both[0] == {0: True, 1: True}
+    hash(snapshot(pages))
+    with pytest.raises(TypeError):
+        pages.marks[0] = False
+
+
+def around() -> type[Protocol]:
+    least = 1
+
+    class Inner(Protocol):
+        """Its initial value uses a name of the function around it, in a comprehension too."""
+
+        chosen: frozenset[Bit] = frozenset(place for place in range(2) if place >= least)
+
+        @action
+        def stay(self) -> None:
+            self.chosen = self.chosen
+
+    return Inner
+
+
+def test_an_initial_value_sees_the_function_around_the_class() -> None:
+    assert snapshot(around()()) == {"chosen": frozenset({1})}

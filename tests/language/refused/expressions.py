@@ -52,3 +52,8 @@ class Machine(Protocol):
     def identity(self) -> None:
         guard(same=self.count is 1)
         self.count = 0
+
+    @action
+    def mutable(self) -> None:
+        guard(one=set(self.queue) == {1})
+        self.count = 0
