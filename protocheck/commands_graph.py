@@ -26,6 +26,7 @@ DRAWABLE = 250
 """States up to which a drawn graph can be looked at."""
 LISTABLE = 100_000
 """States up to which a graph is written as JSON without being asked twice."""
+LEFT_OUT = {"type_ok": "steps out of a variable's domain", "well_defined": "steps that have no value"}
 
 
 @click.command()
@@ -80,12 +81,14 @@ def graph(
         protocol = drop_guard(protocol, guard)
     instance = instantiate(protocol, constants)
     limit = max_states or (LISTABLE if kind == "json" else DRAWABLE)
-    from .toolchain.explorer import state_graph
+    from .toolchain.explorer import state_graph, violated_by_steps
 
     found = state_graph(instance, limit)
     if found is None:
         click.echo(f"{snake_case(protocol.name)} has more than {limit:,} states: raise --max-states", err=True)
         ctx.exit(4)
+    for name in violated_by_steps(instance, found):
+        click.echo(f"{name} is violated: {LEFT_OUT[name]} are left out of the graph", err=True)
     if kind == "json":
         from .toolchain.report_json import graph_json
         from .toolchain.trace_json import dumps

@@ -14,7 +14,7 @@ from ..transpiler import ir
 from ..transpiler.instance import Instance
 from ..transpiler.packing.program import Program, compile_program
 from ..transpiler.packing.reduction import TooManyOrders
-from .explorer_search import Search
+from .explorer_search import Search, Visited
 from .orbits import unsound
 from .results import Budget, CheckJob, Edge, EngineResult, Progress, StateGraph, Stats, Status
 from .searched import Searched
@@ -158,7 +158,7 @@ def _stats(search: Searched, seconds: float) -> Stats:
 def state_graph(instance: Instance, limit: int) -> StateGraph | None:
     """Every reachable state and labelled step; None where there are more than `limit` states.
 
-    Steps out of a variable's domain are left out, and so are those that are not well defined.
+    Steps out of a variable's domain are left out, and so are those that are not well defined: see `violated_by_steps`.
     """
     program = compile_program(instance, frozenset())
     places: dict[int, int] = {}
@@ -191,4 +191,17 @@ def state_graph(instance: Instance, limit: int) -> StateGraph | None:
     )
 
 
-__all__ = ["Budget", "ExplorerEngine", "Program", "Trace", "state_graph"]
+def violated_by_steps(instance: Instance, graph: StateGraph) -> tuple[str, ...]:
+    """Which of `type_ok` and `well_defined` are violated, so that steps are left out of the state graph."""
+    program = compile_program(instance, frozenset())
+    found: set[str] = set()
+
+    def flag(kind: int, state: int | None) -> None:
+        found.add(program.order[kind])
+
+    program.initial(lambda state: None, flag)
+    Visited(program).expand(program, [program.encode(state) for state in graph.states], flag)
+    return tuple(name for name in ("type_ok", "well_defined") if name in found)
+
+
+__all__ = ["Budget", "ExplorerEngine", "Program", "Trace", "state_graph", "violated_by_steps"]

@@ -444,6 +444,29 @@ def test_every_option_has_a_help_text() -> None:
     visit(cli)
 
 
+OVERFLOWING = """
+from typing import Annotated
+from protocheck import Between, Protocol, action
+
+
+class Full(Protocol):
+    level: Annotated[int, Between(0, 2)] = 0
+
+    @action
+    def fill(self) -> None:
+        self.level += 1
+"""
+
+
+@pytest.mark.parametrize("kind", ["dot", "json"])
+def test_a_graph_says_which_steps_it_lacks(run: Run, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "full.py").write_text(OVERFLOWING)
+    ran = run("graph", "full.py", "--format", kind)
+    assert ran.code == 0
+    assert ran.err == "type_ok is violated: steps out of a variable's domain are left out of the graph\n"
+    assert run("graph", "rollback", "--format", kind).err == ""
+
+
 # ----------------------------------------------------------------------------------------------------- what is written
 
 
