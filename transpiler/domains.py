@@ -245,7 +245,7 @@ def canonical(value: Any) -> Any:
 
 
 def _canonical_record(value: Any) -> Any:
-    cls: type[object] = type(value)
+    cls: type = type(value)
     if flaw(cls) is not None:
         return value
     parts = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
