@@ -18,7 +18,7 @@ from .bounds import Between, In, MaxLen, MinLen
 from .declarations import DeclaredAlias
 from .diagnostics import Code, Span
 from .embed import embed
-from .record_classes import flaw
+from .record_classes import enum_flaw, flaw
 from .records import record
 from .scope import Refused, Scope
 from .source import MISSING, is_protocol
@@ -91,7 +91,7 @@ def annotation(scope: Scope, node: ast.expr) -> Parsed:
             return _union([annotation(scope, left), annotation(scope, right)], scope, node)
         case ast.Name(name):
             alias = scope.context.declarations.members.get(name)
-            if isinstance(alias, DeclaredAlias):
+            if isinstance(alias, DeclaredAlias) and scope.sees(name):
                 return _alias(scope, alias)
             return _from_object(scope, scope.namespace.lookup(name), node, name)
         case ast.Attribute(value, name):
@@ -115,7 +115,13 @@ _DOMAINS = (
 
 def _alias(scope: Scope, alias: DeclaredAlias) -> Parsed:
     inside = dataclasses.replace(
-        scope, file=alias.owner.file, namespace=alias.owner.namespace, self_name=None, after_name=None, locals={}
+        scope,
+        file=alias.owner.file,
+        namespace=alias.owner.namespace,
+        self_name=None,
+        after_name=None,
+        locals={},
+        outside=False,
     )
     return annotation(inside, alias.value)
 
@@ -405,7 +411,9 @@ def _from_object(scope: Scope, value: Any, node: ast.expr, text: str) -> Parsed:
     span = scope.span(node)
     origin, arguments = typing.get_origin(value), typing.get_args(value)
     if value is MISSING:
-        scope.refuse(Code.NAME, node, f"{text} is not defined here", remedy=_DOMAINS)
+        python = scope.context.declarations.python
+        near = f"write {python.__name__}.{text}" if text in scope.context.declarations.members else _DOMAINS
+        scope.refuse(Code.NAME, node, f"{text} is not defined here", remedy=near)
     if value is bool:
         return ir.BoolSet(span=span)
     if value is int:
@@ -417,6 +425,9 @@ def _from_object(scope: Scope, value: Any, node: ast.expr, text: str) -> Parsed:
     if isinstance(value, type) and issubclass(value, enum.Enum):
         if not len(value):
             scope.refuse(Code.ANNOTATION, node, f"the Enum {text} has no members")
+        found = enum_flaw(value)
+        if found is not None:
+            scope.refuse(Code.ANNOTATION, node, *found)
         return ir.EnumSet(types.Enumeration(value), span=span)
     if isinstance(value, type) and dataclasses.is_dataclass(value):
         return record_domain(scope, value, node)
@@ -466,7 +477,7 @@ def record_domain(scope: Scope, cls: type, node: ast.AST) -> Parsed:
     module = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     # The names around the class itself first, then those around the protocol, for classes local to a function.
     namespace = Namespace((module, *scope.namespace.layers))
-    inside = dataclasses.replace(scope, namespace=namespace, self_name=None, after_name=None, locals={})
+    inside = dataclasses.replace(scope, namespace=namespace, self_name=None, after_name=None, locals={}, outside=True)
     parsed: list[tuple[str, Parsed]] = []
     _in_progress.add(cls)
     try:

@@ -101,6 +101,7 @@ def collect(cls: type[Protocol], problems: list[Diagnostic]) -> Declarations:
     bases = [base for base in reversed(cls.__mro__) if is_protocol(base) and "__protocheck_dropped__" not in vars(base)]
     for base in bases:
         source = class_source(base)
+        problems += _additions(source)
         own: set[str] = set()
         for declared in _body(source, problems):
             if declared.name in own:
@@ -140,6 +141,22 @@ def collect(cls: type[Protocol], problems: list[Diagnostic]) -> Declarations:
         inspect.cleandoc(bases[-1].__dict__.get("__doc__") or module_doc or ""),
         source.span(source.node),
     )
+
+
+def _additions(source: ClassSource) -> Iterator[Diagnostic]:
+    """What adds to a class beyond its own body and the protocols that it extends."""
+    unchecked = "nothing runs in a protocol that was not checked"
+    for decorator in source.node.decorator_list:
+        message = f"@{ast.unparse(decorator)} on a protocol is not in the language"
+        yield Diagnostic(Code.DECLARATION, source.span(decorator), message, unchecked, "remove it")
+    for base, python in zip(source.node.bases, source.python.__bases__, strict=False):
+        if python is not Protocol and not is_protocol(python):
+            message = f"{ast.unparse(base)} is no protocol"
+            yield Diagnostic(Code.DECLARATION, source.span(base), message, unchecked, "extend protocols only")
+    for keyword in source.node.keywords:
+        if keyword.arg == "metaclass":
+            message = "a metaclass is not in the language"
+            yield Diagnostic(Code.DECLARATION, source.span(keyword), message, unchecked, "remove it")
 
 
 def _kind(declared: Declared) -> Kind:

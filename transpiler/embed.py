@@ -10,7 +10,7 @@ from . import ir
 from . import valuetypes as types
 from .diagnostics import Span
 from .domains import show
-from .record_classes import NoRecord, flaw
+from .record_classes import Flawed, enum_flaw, flaw
 
 
 def embed(value: Any, span: Span) -> ir.Expr:
@@ -19,6 +19,9 @@ def embed(value: Any, span: Span) -> ir.Expr:
         case bool():
             return ir.Literal(value, type=types.BOOL, span=span)
         case enum.Enum():
+            found = enum_flaw(type(value))
+            if found is not None:
+                raise Flawed(found)
             return ir.Literal(value, type=types.Enumeration(type(value)), span=span)
         case int():
             return ir.Literal(value, type=types.INT, span=span)
@@ -35,7 +38,7 @@ def embed(value: Any, span: Span) -> ir.Expr:
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             found = flaw(type(value))
             if found is not None:
-                raise NoRecord(found)
+                raise Flawed(found)
             fields = dataclasses.fields(value)
             values = tuple(embed(getattr(value, item.name), span) for item in fields)
             record = types.Record(

@@ -14,7 +14,7 @@ from .coercion import fit
 from .declarations import DeclaredMethod
 from .diagnostics import Code
 from .embed import embed
-from .record_classes import NoRecord
+from .record_classes import Flawed, enum_flaw
 from .scope import Refused, Scope
 from .source import MISSING, is_protocol
 from .traverse import bound_names
@@ -204,9 +204,9 @@ def _name(scope: Scope, node: ast.Name, name: str) -> ir.Expr:
         return replace(scope.locals[name], span=scope.span(node))
     if name in (scope.self_name, scope.after_name):
         scope.refuse(Code.SYNTAX, node, f"`{name}` is no value by itself", remedy=f"write {name}.variable")
-    if scope.self_name is None and name in scope.context.constants:
+    if name in scope.context.constants and scope.sees(name):
         return _constant(scope, node, name)
-    if scope.self_name is None and name in scope.context.variables:
+    if name in scope.context.variables and scope.sees(name):
         scope.refuse(
             Code.CONSTANT, node, f"{name} is a state variable", "bounds and initial values are over constants only"
         )
@@ -225,11 +225,14 @@ def _name(scope: Scope, node: ast.Name, name: str) -> ir.Expr:
 
 def _python_value(scope: Scope, node: ast.expr, value: Any, name: str) -> ir.Expr:
     if isinstance(value, type) and issubclass(value, enum.Enum):
+        found = enum_flaw(value)
+        if found is not None:
+            scope.refuse(Code.NAME, node, *found)
         kind = types.Enumeration(value)
         return ir.Members(kind, type=types.Sequence(kind), span=scope.span(node))
     try:
         return embed(value, scope.span(node))
-    except NoRecord as error:
+    except Flawed as error:
         _, reason, remedy = error.flaw
         scope.refuse(Code.NAME, node, f"{name} is no value of the language: {error}", reason, remedy)
     except TypeError:
@@ -256,8 +259,17 @@ def _attribute(scope: Scope, node: ast.Attribute) -> ir.Expr:
             return _member(scope, node, after=True)
     outer = _python_object(scope, node.value)
     if outer is not MISSING:
-        if is_protocol(outer) and name in scope.context.constants:
-            return _constant(scope, node, name)
+        if is_protocol(outer) and issubclass(scope.context.declarations.python, outer):
+            if name in scope.context.constants and scope.self_name is None:
+                return _constant(scope, node, name)
+            if name in scope.context.constants or name in scope.context.variables:
+                scope.refuse(
+                    Code.ATTRIBUTE,
+                    node,
+                    f"`{ast.unparse(node)}` is what the class declares",
+                    "an instance has its own value, which this would not be",
+                    f"write {scope.self_name}.{name}" if scope.self_name else "",
+                )
         value = getattr(outer, name, MISSING)
         if value is MISSING:
             scope.refuse(

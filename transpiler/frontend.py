@@ -419,7 +419,7 @@ class _Compilation:
         while name in self.helpers or name in self.declarations.members:
             name += "_"
         namespace = method_namespace(function)
-        outer = Scope(self.context, source.file, namespace, NameSupply(), self_name=None)
+        outer = Scope(self.context, source.file, namespace, NameSupply(), self_name=None, outside=True)
         # A module-level function sees no state: no parameter of its is `self`.
         inner = replace(outer, self_name="", names=NameSupply())
         with self.lowering(name, span):

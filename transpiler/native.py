@@ -195,8 +195,9 @@ def _realise(cls: type[Protocol]) -> Native:
     for name in ghosts:
         setattr(cls, name, GhostAttribute(name))
     variables = tuple(variable.name for variable in protocol.variables if not variable.ghost)
+    constants = frozenset(constant.name for constant in protocol.constants)
     values = {
-        item.name: compiled_value(item.value, item.owner, functions)
+        item.name: compiled_value(item.value, item.owner, functions, constants)
         for item in declarations.variables()
         if not item.ghost and item.value is not None
     }

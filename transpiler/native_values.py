@@ -16,7 +16,7 @@ from types import FunctionType
 from typing import Any
 
 from .domains import canonical
-from .source import MISSING, ClassSource, Namespace, function_source
+from .source import MISSING, ClassSource, Namespace, function_source, is_protocol
 from .valuetypes import FrozenDict
 
 
@@ -100,17 +100,34 @@ def compiled_function(function: FunctionType, functions: dict[FunctionType, Func
 
 
 def compiled_value(
-    node: ast.expr, owner: ClassSource, functions: dict[FunctionType, FunctionType]
+    node: ast.expr, owner: ClassSource, functions: dict[FunctionType, FunctionType], constants: Collection[str]
 ) -> Callable[[Mapping[str, Any]], Any]:
     """An expression of a class body, as a function of the constants."""
-    rewriter = ValueRewriter(owner.namespace, functions)
+    rewriter = _ClassBody(owner, functions, constants)
     tree = ast.fix_missing_locations(ast.Expression(rewriter.visit(copy.deepcopy(node))))
     code = compile(tree, owner.file, "eval")
     around: dict[str, Any] = {}
     for layer in reversed(owner.namespace.layers):
         around.update(layer)
     around.update(rewriter.support)
-    return lambda constants: canonical(eval(code, around, dict(constants)))
+    return lambda values: canonical(eval(code, {**around, **values}))
+
+
+class _ClassBody(ValueRewriter):
+    """Constants that are named through the class, or a base of it, have the values that they have in an instance."""
+
+    def __init__(
+        self, owner: ClassSource, functions: dict[FunctionType, FunctionType], constants: Collection[str]
+    ) -> None:
+        super().__init__(owner.namespace, functions)
+        self.python, self.constants = owner.python, constants
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        holder = self.resolved(node.value)
+        if node.attr in self.constants and is_protocol(holder) and issubclass(self.python, holder):
+            return ast.copy_location(ast.Name(node.attr, ast.Load()), node)
+        self.generic_visit(node)
+        return node
 
 
 def built(

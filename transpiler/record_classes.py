@@ -1,24 +1,28 @@
-"""Which dataclasses are records: those that Python makes and compares field by field, as the engines do."""
+"""Which classes have values that Python takes for what the engines take them for.
+
+Dataclasses that are made and compared field by field, and Enums whose members are equal to themselves alone.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+from enum import Enum
 from functools import lru_cache
 from types import FunctionType
 from typing import NamedTuple
 
 
 class Flaw(NamedTuple):
-    """Why a dataclass is no record."""
+    """Why the values of a class are none of the language."""
 
     message: str
     reason: str
     remedy: str
 
 
-class NoRecord(TypeError):
-    """A value is of a dataclass with a flaw."""
+class Flawed(TypeError):
+    """A value is of a class with a flaw."""
 
     def __init__(self, found: Flaw) -> None:
         super().__init__(found.message)
@@ -56,6 +60,17 @@ def flaw(cls: type) -> Flaw | None:
     return None
 
 
+def enum_flaw(cls: type[Enum]) -> Flaw | None:
+    """What keeps the members of an Enum from being told apart as its values are, or None."""
+    for base in cls.__mro__:
+        for method in ("__eq__", "__hash__"):
+            known = base.__module__ in ("enum", "builtins") or _generated(base, method)
+            if method in vars(base) and not known:
+                reason = "a member is equal to itself and to nothing else"
+                return Flaw(f"the Enum {cls.__name__} has its own {method}", reason, "remove it")
+    return None
+
+
 _EQUAL = "records are equal if they have one class and all their fields are equal"
 _MADE = "a record is made of any values of its fields, and holds them as they are"
 _DECLARE = "declare it with @dataclass(frozen=True)"
@@ -68,4 +83,4 @@ def _generated(cls: type, method: str) -> bool:
     return isinstance(function, FunctionType) and function.__code__.co_filename == "<string>"
 
 
-__all__ = ["Flaw", "NoRecord", "flaw"]
+__all__ = ["Flaw", "Flawed", "enum_flaw", "flaw"]

@@ -12,7 +12,7 @@ from . import ir
 from . import valuetypes as types
 from .declarations import Declarations
 from .diagnostics import Code, Diagnostic, Span
-from .source import Namespace, span_of
+from .source import MISSING, Namespace, span_of
 
 
 class Refused(Exception):
@@ -64,7 +64,8 @@ class Scope:
     Python name to what it stands for. `current` holds the values of variables that were assigned earlier in the
     action. In a class body (`self_name` None) bare names are constants. `unassigned` are local names that have a
     value on some paths only, `broken` those whose definition was refused, `unbound` those that a later `for` of the
-    comprehension at hand will bind: Python takes them for that name throughout.
+    comprehension at hand will bind: Python takes them for that name throughout. `outside` is where records and
+    functions of a module stand: the names there come before those of the class.
     """
 
     context: Context
@@ -79,6 +80,11 @@ class Scope:
     broken: frozenset[str] = frozenset()
     unbound: frozenset[str] = frozenset()
     stateless: bool = False
+    outside: bool = False
+
+    def sees(self, name: str) -> bool:
+        """Whether a bare name is one of the class body, if that declares it."""
+        return self.self_name is None and not (self.outside and self.namespace.lookup(name) is not MISSING)
 
     def span(self, node: ast.AST) -> Span:
         return span_of(self.file, node)

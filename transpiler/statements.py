@@ -75,7 +75,8 @@ def _local_value(scope: Scope, node: ast.stmt) -> tuple[str, ir.Expr]:
         case ast.AnnAssign(ast.Name(name), hint, value) if value is not None:
             from .annotations import annotation, type_of
 
-            return name, lower_as(scope, value, type_of(annotation(scope, hint)))
+            # Python does not evaluate it, and to type checkers it is as in the class body.
+            return name, lower_as(scope, value, type_of(annotation(replace(scope, self_name=None), hint)))
         case ast.AugAssign(ast.Name(name), operator, value):
             return name, lower(scope, _spelled_out(node, operator, value))
         case _:
@@ -225,8 +226,10 @@ def _statement_of(builder: _Body, path: _Path, node: ast.stmt) -> _Path:
 
 def _call_statement(builder: _Body, path: _Path, call: ast.Call) -> _Path:
     scope = path.scope
-    called = scope.namespace.lookup(call.func.id) if isinstance(call.func, ast.Name) else None
-    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+    called = None
+    if isinstance(call.func, ast.Name) and call.func.id not in scope.locals:
+        called = scope.namespace.lookup(call.func.id)
+    elif isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
         called = getattr(scope.namespace.lookup(call.func.value.id), call.func.attr, None)
     if called is language.guard:
         return _guard(builder, path, call)

@@ -28,6 +28,7 @@ from protocheck import (
     transition_invariant,
     without,
 )
+from protocheck.protocols.rollback import Rollback
 from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.results import CheckJob
 from protocheck.toolchain.tlc_engine import TlcEngine
@@ -609,6 +610,7 @@ class Nothing:
     pass
 
 
+Message = Put | Ack
 Request, Reply = Put | Ack, Ack | Nothing
 
 
@@ -686,3 +688,53 @@ class KeywordsOnly(Protocol):
 
 def test_fields_are_given_by_position_where_python_takes_them_so() -> None:
     agrees(KeywordsOnly)
+
+
+class NamesAround(Protocol):
+    """Names of records, functions and methods are those of the module, whatever the class calls by them."""
+
+    limit: int = const(2)
+
+    Message = Ack
+    Small = Annotated[int, Between(0, 4)]
+
+    named: Put = Put(0)
+    message: Put | Ack = Ack(False)
+    puts: bool = False
+    count: Small = Rollback.max_len
+
+    @action
+    def put(self, named: Put, message: Put | Ack) -> None:
+        self.named = named
+        self.message = message
+        self.puts = isinstance(message, Message)
+
+    @invariant
+    def every_message_is_one(self) -> bool:
+        return self.puts or self.message == Ack(False)
+
+
+def test_names_are_those_of_the_module() -> None:
+    assert reference_check(instantiate(agrees(NamesAround))).distinct == 3 * 5 + 1
+
+
+class Halved(Protocol):
+    limit: int = const(2)
+    count: Annotated[int, Between(0, 9)] = 0
+
+
+class Bounded(Halved):
+    """A constant that is named through the class is that of the instance, in the class body."""
+
+    start: Annotated[int, Between(0, Halved.limit)] = Halved.limit
+    some: frozenset[Annotated[int, Between(0, 9)]] = frozenset(i for i in range(9) if i < Halved.limit)
+
+    @action
+    def count_on(self) -> None:
+        guard(room=self.count < self.start)
+        self.count += 1
+
+
+def test_a_constant_of_the_class_is_that_of_the_instance() -> None:
+    agrees(Bounded)
+    assert snapshot(Bounded(limit=4)) == {"count": 0, "start": 4, "some": frozenset(range(4))}
