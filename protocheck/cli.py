@@ -12,9 +12,9 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -125,43 +125,56 @@ def _exit_code(arguments: list[str] | None) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        with _saying():
+            error.show()
         return EXIT_USAGE
     except UserError as error:
         return _fail(str(error), EXIT_USAGE)
     except CompileError as error:
-        click.echo(str(error), err=True)
+        with _saying():
+            click.echo(str(error), err=True)
         return EXIT_USAGE
     except ToolError as error:
         return _fail(str(error), EXIT_TOOL)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        with _saying():
+            click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
     except _Terminated as ended:
-        with contextlib.suppress(OSError):  # the terminal may be gone
+        with _saying():
             click.echo("terminated", err=True)
         return EXIT_SIGNAL + ended.number
     except (BrokenPipeError, _OutputClosed):
         # Whoever read our output has seen enough.
-        _drop_output()
+        _drop(sys.stdout)
         return EXIT_PIPE
     except OSError as error:
         if error.errno not in _OF_THE_SYSTEM:
             return _internal(error)
-        _drop_output()
+        _drop(sys.stdout)
         return _fail(f"the system refused: {error}", EXIT_TOOL)
     except Exception as error:
         return _internal(error)
 
 
-def _drop_output() -> None:
+def _drop(stream: TextIO) -> None:
     """What is still to be written goes nowhere, so that the flush at exit does not complain a second time."""
     with contextlib.suppress(OSError, ValueError):  # a stand-in for the stream has no descriptor
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextlib.contextmanager
+def _saying() -> Iterator[None]:
+    """Where an error cannot even be told, since the terminal is gone or the disk full, its exit code still can."""
+    try:
+        yield
+    except OSError:
+        _drop(sys.stderr)
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    with _saying():
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
     return code
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ENGINES = ("auto", "explorer", "native", "tlc")
 
+MOST_WORKERS = 1024
+"""More cores than a machine has today; the system refuses threads beyond some thousands."""
 MOST_MEMORY = 2**30
 """GiB: all that 64 bits can address are still in the numbers of the native engine."""
 MOST_MINUTES = 1_000_000
@@ -61,7 +63,7 @@ MOST_MINUTES = 1_000_000
 )
 @click.option(
     "--workers",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MOST_WORKERS),
     help="Checks side by side, and the baseline's threads (native) or workers (TLC).  [default: a check for each core]",
     metavar="N",
 )

@@ -113,6 +113,8 @@ def validate(
 @contextmanager
 def _opened(log: Path) -> Iterator[BinaryIO]:
     if str(log) == "-":
+        if sys.stdin is None:  # the caller has closed it
+            raise UserError("standard input is closed: name a file, or pipe the log in")
         yield sys.stdin.buffer
         return
     try:

@@ -202,6 +202,7 @@ def test_a_mistake_is_answered(run: Run, arguments: list[str], message: str) -> 
         ["run", "rollback", "--memory", "1e300"],
         ["run", "rollback", "--checkpoint-minutes", "inf"],
         ["run", "rollback", "--workers", "x"],
+        ["run", "rollback", "--workers", "100000"],
     ],
 )
 def test_wrong_use_is_answered_by_click(run: Run, arguments: list[str]) -> None:

@@ -204,6 +204,24 @@ def test_a_full_disk_is_no_bug_of_ours() -> None:
     assert done.stderr == "error: the system refused: [Errno 28] No space left on device\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["run", "nope"], 2), (["run"], 2), (["graph", "rollback", "--max-states", "3"], 3)]
+)
+def test_an_error_that_cannot_be_told_keeps_its_exit_code(arguments: list[str], code: int) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a descriptor as a shell does")
+def test_a_log_on_a_standard_input_that_is_closed() -> None:
+    command = shlex.join([*COMMAND, "validate", "-", "--protocol", "rollback"])
+    done = subprocess.run(["sh", "-c", f"{command} <&-"], capture_output=True, text=True, check=False)
+    message = "error: standard input is closed: name a file, or pipe the log in\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="closes a descriptor as a shell does")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams_do_not_matter(closed: str) -> None:
