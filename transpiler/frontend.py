@@ -135,6 +135,7 @@ class _Compilation:
                 f"{method.name} has parameters that the language does not know",
                 "write `self` and plain parameters with domains, without defaults, `*` or `/`",
             )
+        _check_names(method.owner.file, method.node)
         after = None
         if method.mark.kind == "transition_invariant":
             if len(arguments.args) != 2:
@@ -442,6 +443,7 @@ class _Compilation:
         foreign = foreign_decorators(source, source.node, (language.helper,))
         if foreign:
             raise Refused(foreign[0])
+        _check_names(source.file, source.node)
         return source
 
     def helper_of(self, name: str, scope: Scope, node: ast.FunctionDef, outer: Scope, *, skip: int) -> ir.Helper:
@@ -537,6 +539,21 @@ class _Compilation:
                         f"the guards are {', '.join(protocol.guard_names) or 'none'}",
                     )
                 )
+
+
+def _check_names(file: str, node: ast.FunctionDef) -> None:
+    for item in ast.walk(node):
+        name = item.arg if isinstance(item, ast.arg) else item.id if isinstance(item, ast.Name) else ""
+        if name.startswith("__") and not (isinstance(item, ast.Name) and isinstance(item.ctx, ast.Load)):
+            raise Refused(
+                Diagnostic(
+                    Code.DECLARATION,
+                    span_of(file, item),
+                    f"{name} cannot name a parameter or local value",
+                    "Python rewrites names that begin with two underscores",
+                    "take a plain name",
+                )
+            )
 
 
 def _are_plain(arguments: ast.arguments) -> bool:

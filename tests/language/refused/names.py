@@ -17,6 +17,15 @@ class Machine(Protocol):
     def set_it(self) -> None:
         self.count = 1
 
+    @action
+    def private(self) -> None:
+        __before_count = 1
+        self.count = __before_count
+
+    @action
+    def private_parameter(self, __state: Annotated[int, Between(0, 3)]) -> None:
+        self.count = __state
+
     @invariant
     def setIt(self) -> bool:  # noqa: N802
         return True
