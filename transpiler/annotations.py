@@ -411,9 +411,10 @@ def _from_object(scope: Scope, value: Any, node: ast.expr, text: str) -> Parsed:
     span = scope.span(node)
     origin, arguments = typing.get_origin(value), typing.get_args(value)
     if value is MISSING:
-        python = scope.context.declarations.python
-        near = f"write {python.__name__}.{text}" if text in scope.context.declarations.members else _DOMAINS
-        scope.refuse(Code.NAME, node, f"{text} is not defined here", remedy=near)
+        declared = scope.context.declarations
+        near = f"write {declared.python.__name__}.{text}"
+        is_alias = isinstance(declared.members.get(text), DeclaredAlias)
+        scope.refuse(Code.NAME, node, f"{text} is not defined here", remedy=near if is_alias else _DOMAINS)
     if value is bool:
         return ir.BoolSet(span=span)
     if value is int:

@@ -63,6 +63,16 @@ def fit(expr: ir.Expr, wanted: types.Type) -> ir.Expr | None:
         case (ir.SequenceComprehension(_, item_expr), types.Sequence(element)):
             inner = fit(item_expr, element)
             return replace(expr, element=inner, type=wanted) if inner is not None else None
+        case (ir.RecordDisplay(values), types.Record() | types.Union()):
+            declared = {item.python: item for item in types.alternatives(wanted)}
+            assert isinstance(expr.type, types.Record)
+            if expr.type.python not in declared:
+                return None
+            record = declared[expr.type.python]
+            parts = [fit(value, kind) for value, (_, kind) in zip(values, record.fields, strict=True)]
+            given = tuple(part for part in parts if part is not None)
+            # `interchange` says what is wrong with a string where a member of a symmetric constant belongs.
+            return replace(expr, values=given, type=record) if len(given) == len(values) else expr
         case (ir.FunctionDisplay(entries), types.Function(key, value)):
             pairs = [(fit(k, key), fit(v, value)) for k, v in entries]
             if any(k is None or v is None for k, v in pairs):

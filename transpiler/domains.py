@@ -131,7 +131,7 @@ def contains(domain: Domain, value: Any) -> bool:
         case BoolDomain():
             return isinstance(value, bool)
         case IntDomain(low, high):
-            return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+            return type(value) is int and low <= value <= high
         case ChoiceDomain(members):
             return any(type(value) is type(member) and value == member for member in members)
         case OptionalDomain(item):

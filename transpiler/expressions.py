@@ -231,7 +231,7 @@ def _python_value(scope: Scope, node: ast.expr, value: Any, name: str) -> ir.Exp
         kind = types.Enumeration(value)
         return ir.Members(kind, type=types.Sequence(kind), span=scope.span(node))
     try:
-        return embed(value, scope.span(node))
+        return _declared(scope, node, embed(value, scope.span(node)))
     except Flawed as error:
         _, reason, remedy = error.flaw
         scope.refuse(Code.NAME, node, f"{name} is no value of the language: {error}", reason, remedy)
@@ -242,6 +242,22 @@ def _python_value(scope: Scope, node: ast.expr, value: Any, name: str) -> ir.Exp
             f"{name} is {types.an(type(value).__name__)}, which is no value of the language",
             "values are bools, ints, strings, None, Enum members, frozensets, tuples and frozen dataclasses",
         )
+
+
+def _declared(scope: Scope, node: ast.expr, value: ir.Expr) -> ir.Expr:
+    """A value from outside, its records with the types that their classes declare."""
+    from .annotations import record_domain, type_of
+
+    match value:
+        case ir.RecordDisplay(type=types.Record(python)):
+            return fitted(scope, node, value, type_of(record_domain(scope, python, node)))
+        case ir.TupleDisplay(elements):
+            items = tuple(_declared(scope, node, item) for item in elements)
+            return replace(value, elements=items, type=types.Tuple(tuple(item.type for item in items)))
+        case ir.SetDisplay(elements):
+            return set_of(scope, node, [_declared(scope, node, item) for item in elements])
+        case _:
+            return value
 
 
 def _constant(scope: Scope, node: ast.AST, name: str) -> ir.Expr:

@@ -738,3 +738,29 @@ class Bounded(Halved):
 def test_a_constant_of_the_class_is_that_of_the_instance() -> None:
     agrees(Bounded)
     assert snapshot(Bounded(limit=4)) == {"count": 0, "start": 4, "some": frozenset(range(4))}
+
+
+@dataclass(frozen=True)
+class Marked:
+    at: Small
+    by: frozenset[Small] = frozenset()
+
+
+UNMARKED = Marked(1)
+BOTH = (Marked(0), Marked(1, frozenset({2})))
+
+
+class OutsideRecords(Protocol):
+    """A record of the module with an empty set in it was none of its class: it equalled no other."""
+
+    last: Marked = Marked(0)
+    known: bool = False
+
+    @action
+    def put(self, by: frozenset[Small]) -> None:
+        self.known = self.last == UNMARKED or self.last in BOTH
+        self.last = Marked(1, by)
+
+
+def test_a_record_of_the_module_has_the_type_of_its_class() -> None:
+    agrees(OutsideRecords)

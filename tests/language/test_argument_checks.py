@@ -90,3 +90,8 @@ def test_an_action_without_parameters_takes_none() -> None:
     check()
     with pytest.raises(TypeError):
         check(1)
+
+
+def test_a_member_of_an_int_enum_is_no_int() -> None:
+    assert contains(NUMBERS, 1)
+    assert not contains(NUMBERS, Size.SMALL)
