@@ -33,7 +33,7 @@ from .decoder_models import (
 
 PLAIN = "plain"
 THEIRS, OURS = "transformers: ", "ours: "
-ASSISTED = 5
+ASSISTED = (3, 5)
 """Tokens that an assistant drafts, where their number is fixed."""
 
 UNPAID = 0.04
@@ -110,6 +110,17 @@ class Generate:
         """By `transformers`."""
         return Way(name, lambda: self.target.generate(self.ids, **self.arguments, **arguments))
 
+    def assisted(self, name: str, assistant: Any, drafted: int) -> Way:
+        """By assisted generation of `transformers`, with so many tokens a draft."""
+
+        def run() -> torch.Tensor:
+            # It is read from there at each call.
+            assistant.generation_config.num_assistant_tokens = drafted
+            generated: torch.Tensor = self.target.generate(self.ids, **self.arguments, assistant_model=assistant)
+            return generated
+
+        return Way(name, run)
+
     def ours(self, name: str, drafter: Any, **settings: Any) -> Way:
         """By this decoder."""
         decoder = SpeculativeDecoder(self.target, drafter, **settings)
@@ -125,12 +136,21 @@ def assistant(size: str, length: int, device: torch.device) -> Case:
     shape = SHAPES[size]
     target = language_model(shape, device)
     small = assistant_of(target, shape)
-    small.generation_config.num_assistant_tokens = ASSISTED
     small.generation_config.num_assistant_tokens_schedule = "constant"
     small.generation_config.assistant_confidence_threshold = 0.0
     calls = Generate(target, random_prompt(64, shape.vocab), length, device)
-    fixed, adaptive = f"{OURS}{ASSISTED} a draft", f"{OURS}{ASSISTED} at most, adaptive"
-    theirs = f"{THEIRS}assisted, {ASSISTED} a draft"
+    least = 1.0 if size == "68M" else 1.3
+    ways = [calls.theirs(PLAIN), calls.ours(f"{OURS}no drafts", None)]
+    bounds: list[Bound] = []
+    adaptive = f"{OURS}{max(ASSISTED)} at most, adaptive"
+    for drafted in ASSISTED:
+        theirs, ours = f"{THEIRS}assisted, {drafted} a draft", f"{OURS}{drafted} a draft"
+        ways += [
+            calls.assisted(theirs, small, drafted),
+            calls.ours(ours, AssistantDrafter(small, least=0), tree_budget=drafted, adaptive=False),
+        ]
+        bounds += [Bound(ours, theirs, least), Bound(adaptive, theirs, least)]
+    ways.append(calls.ours(adaptive, AssistantDrafter(small, least=0), tree_budget=max(ASSISTED)))
     return Case(
         f"assistant {size}",
         f"a Llama of {parameters(target) / 1e6:.1f} M with random weights; the assistant is its first "
@@ -138,14 +158,8 @@ def assistant(size: str, length: int, device: torch.device) -> Case:
         device,
         target,
         64,
-        (
-            calls.theirs(PLAIN),
-            calls.ours(f"{OURS}no drafts", None),
-            calls.theirs(theirs, assistant_model=small),
-            calls.ours(fixed, AssistantDrafter(small, least=0), tree_budget=ASSISTED, adaptive=False),
-            calls.ours(adaptive, AssistantDrafter(small, least=0), tree_budget=ASSISTED),
-        ),
-        (Bound(fixed, theirs, 1.0 if size == "68M" else 1.3),),
+        tuple(ways),
+        tuple(bounds),
     )
 
 
