@@ -18,18 +18,29 @@ if TYPE_CHECKING:
     from .toolchain.layout import Block
 
 DRAFTERS = ("block", "lookup", "assistant", "none")
+MOST_TOKENS = 1_000_000
+COLDEST = 1e-3
+"""Logits are divided by the temperature; by a smaller one they become infinite."""
 GREEN, RESET = "\x1b[32m", "\x1b[0m"
 
 
 @click.command()
 @click.argument("prompt")
-@click.option("--tokens", type=click.IntRange(min=1), default=96, show_default=True, help="The most new tokens.")
+@click.option(
+    "--tokens", type=click.IntRange(1, MOST_TOKENS), default=96, show_default=True, help="The most new tokens."
+)
 @click.option("--drafter", type=OneOf("drafter", DRAFTERS), help="Who drafts; block for the demonstration.")
 @click.option("--budget", type=click.IntRange(min=1), default=16, show_default=True, help="Nodes of a draft tree.")
 @click.option("--fixed", is_flag=True, help="Use the budget always, so that a run can be repeated step by step.")
 @click.option("--threads", is_flag=True, help="Draft in a thread of its own, which runs ahead of the verdict.")
 @click.option("--temperature", type=Number(min=0), default=0.0, help="Sample; 0, the default, is greedy.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of torch's generator, for sampling.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**64 - 1),
+    default=0,
+    show_default=True,
+    help="Of torch's generator, for sampling.",
+)
 @click.option("--weights", type=OneOf("quantisation of weights", ("w4",)), help="Hold the drafter's weights in 4 bits.")
 @click.option("--kv", type=OneOf("quantisation of KV rows", ("q3.5",)), help="Hold the drafter's KV in 3.5 bits.")
 @click.option(
@@ -56,6 +67,10 @@ def decode(ctx: click.Context, /, prompt: str, tokens: int, compare: bool, drop:
     """
     if not prompt:
         raise UserError("the prompt is empty: give the text to go on from")
+    if not prompt.isascii() and any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise UserError("the prompt is no text in UTF-8")
+    if 0 < options["temperature"] < COLDEST:
+        raise UserError(f"a temperature below {COLDEST} is greedy but for rounding: give 0")
     if options["record"] is not None:
         check_writable(options["record"])
     _need_torch()

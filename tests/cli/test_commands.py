@@ -216,6 +216,20 @@ def test_a_temperature_is_a_number(run: Run) -> None:
     ran = run("decode", "a", "--temperature", "nan")
     assert ran.code == 2
     assert "Invalid value for '--temperature': nan is no finite number." in ran.err
+    ran = run("decode", "a", "--temperature", "1e-300")
+    assert (ran.code, ran.err) == (2, "error: a temperature below 0.001 is greedy but for rounding: give 0\n")
+
+
+@pytest.mark.parametrize("arguments", [["--tokens", "9" * 20], ["--seed", "9" * 20], ["--seed", "-1"]])
+def test_numbers_that_torch_cannot_hold(run: Run, arguments: list[str]) -> None:
+    ran = run("decode", "a", *arguments)
+    assert ran.code == 2
+    assert "is not in the range" in ran.err
+
+
+def test_a_prompt_is_text(run: Run) -> None:
+    ran = run("decode", "a\udcff")
+    assert (ran.code, ran.err) == (2, "error: the prompt is no text in UTF-8\n")
 
 
 def test_a_protocol_that_does_not_compile(run: Run, tmp_path: Path) -> None:
