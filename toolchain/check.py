@@ -164,6 +164,7 @@ class _Runner(AbstractContextManager["_Runner"]):
         self.cancel = cancel
         self.symmetry = symmetry
         self.done = self.total = 0
+        self.memory: int | None = None
         self._sizes: dict[str, int] = {}  # subject → how many states it has
         self._pool: ThreadPoolExecutor | None = None
 
@@ -182,12 +183,13 @@ class _Runner(AbstractContextManager["_Runner"]):
         requested: Iterable[str],
         engines: Sequence[Engine] | None = None,
         workers: int = 1,
+        beside: int = 1,
     ) -> _Pending:
-        """Begin a job on the engines that run in processes of their own."""
+        """Begin a job on the engines that run in processes of their own, as one of so many that may run together."""
         job = CheckJob(
             instance=instance,
             properties=frozenset(requested),
-            budget=self.budget,
+            budget=self._share(min(beside, self.workers)),
             workers=workers,
             symmetry=self.symmetry,
             on_progress=self._observer(instance.protocol.dropped or ""),
@@ -195,6 +197,16 @@ class _Runner(AbstractContextManager["_Runner"]):
         )
         chosen = self.engines if engines is None else tuple(engines)
         return _Pending(job, {e.name: self._submit(e, job) for e in chosen if e.name not in IN_PROCESS})
+
+    def _share(self, jobs: int) -> Budget:
+        """What each of some jobs that run side by side may use: together they may use no more than one."""
+        if jobs == 1 or all(engine.name != "native" for engine in self.engines):
+            return self.budget
+        if self.memory is None:
+            from .native.memory import available_memory
+
+            self.memory = available_memory() if self.budget.memory is None else self.budget.memory
+        return replace(self.budget, memory=self.memory // jobs)
 
     def finish(self, pending: _Pending) -> Verdict:
         """Do the in-process part of a job, wait for the rest, and combine what was found."""
@@ -247,7 +259,7 @@ def _campaign(runner: _Runner, instance: Instance, requested: Sequence[str], bas
     wanted = [name for name in requested if kind_of(protocol, name) != "reachable"]
     variants = [instantiate(drop_guard(protocol, guard), instance.constants) for guard in protocol.guard_names]
     runner.total = len(variants)
-    pending = [runner.start(variant, wanted) for variant in variants]
+    pending = [runner.start(variant, wanted, beside=len(variants)) for variant in variants]
     mutants = []
     for guard, variant, job in zip(protocol.guard_names, variants, pending, strict=True):
         if variant.protocol.dropped != guard:
