@@ -64,7 +64,13 @@ static int build_graph(void) {
     uint32_t **each[] = {&graph.region, &graph.number, &graph.lowest, &graph.path, &graph.component, &graph.work};
     for (size_t i = 0; i < sizeof each / sizeof *each; i++) *each[i] = reserve((count + 1) * 4);
     graph.edge = reserve((count + 1) * 8);
-    if (!graph.first || !graph.target || !graph.served || !graph.possible || !graph.edge || !graph.work) fail("no memory");
+    int missing = !graph.first || !graph.target || !graph.served || !graph.possible || !graph.edge;
+    missing |= !graph.body || !graph.goal || !graph.allowed;
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++) missing |= !*each[i];
+    if (missing) {
+        puts("stopped memory");
+        return 0;
+    }
     for (uint64_t place = 0; place < count; place++) {
         graph.first[place] = graph.edges;
         edges(load(&all.states[place]));
@@ -161,8 +167,7 @@ static int search_region(uint32_t region, int must_visit, Ranges *again, uint32_
                 if (!unserved || (graph.possible[member] & unserved)) continue;
                 if (*listed_count == *listed_room) {
                     *listed_room = *listed_room ? 2 * *listed_room : 1024;
-                    *listed = realloc(*listed, *listed_room * sizeof(uint32_t));
-                    if (*listed == NULL) fail("no memory");
+                    *listed = resized(*listed, *listed_room, sizeof(uint32_t));
                 }
                 (*listed)[(*listed_count)++] = member;
                 graph.region[member] = own;
@@ -201,7 +206,7 @@ static int has_fair_behaviour(int must_visit) {
 enum { EVENTUALLY, INFINITELY_OFTEN, EVENTUALLY_ALWAYS, LEADS_TO };
 
 static int violates(int property, int kind) {
-    uint64_t initial = ranges_length(&levels[0]);
+    uint64_t initial = initial_count();
     for (uint64_t place = 0; place < graph.count; place++) {
         State s = load(&all.states[place]);
         graph.body[place] = (uint8_t)body_holds(property, s);

@@ -17,10 +17,12 @@
 
 enum { BATCH = 1024, TOGETHER = 256, BLOCK = 4096, FEWEST_SLOTS = 1 << 16, CHUNK = 4096 };
 enum { RECENT = 1 << 15 };
+#define MOST_PLACES (UINT32_MAX - 2)
+enum { LAST_SECONDS = 10 };  /* so long at least it may take to find out what is wrong, once something is */
 enum { FEWEST_SHARED = 1 << 20 };  /* a table of more slots is filled by all threads together */
 enum { CACHED = 1 << 19 };  /* so many bytes are asked for without announcing it */
 enum { HERE, STEP, NEW, PLACES };  /* a violation: in a state, in a step out of it, in a state that was entered */
-enum { SEARCH, LOOK, PROBE };
+enum { SEARCH, JUDGE, LOOK, PROBE };  /* successors are entered, judged and not kept, left alone, compared with one */
 enum { GOING_ON, OUT_OF_STATES, OUT_OF_TIME, OUT_OF_MEMORY, OUT_OF_PLACES };
 static const char *const STOPPED[] = {"", "states", "time", "memory", "places"};
 
@@ -56,11 +58,11 @@ static struct {
     _Atomic uint32_t *table;
     uint64_t slots, limit;
     uint32_t place_mask;
-    uint64_t most_bytes, table_bytes;
+    uint64_t most_bytes, table_bytes, level_bytes;
     uint64_t budget_states;
     double timeout, started, told;
-    int threads;
-    Worker *workers;
+    int threads, deciding;
+    Worker *workers;  /* of each thread, and of each one that looks a step further */
     _Atomic int stop;
     Range *chunks;
     size_t chunk_count;
@@ -81,6 +83,7 @@ static void expand(Worker *worker, uint64_t first, uint64_t count);
 static inline void check(Worker *worker, State s, uint64_t place);
 static inline void look(State s);
 static void initial(Worker *worker);
+static void print_result(void);
 
 /* ------------------------------------------------------------------------------------------------------- helpers */
 
@@ -96,6 +99,15 @@ _Noreturn static void fail(const char *what) {
     exit(3);
 }
 
+/* The system has none left, whatever we may use: that is no fault of the search. */
+_Noreturn static void no_memory(void) {
+    puts("stopped memory");
+    if (all.workers) print_result();
+    else puts("end");
+    fflush(stdout);
+    _exit(0);
+}
+
 static void *reserve(uint64_t bytes) {
     void *found = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (found == MAP_FAILED) return NULL;
@@ -107,23 +119,28 @@ static void *reserve(uint64_t bytes) {
 
 static void *allocate(size_t count, size_t size) {
     void *found = calloc(count ? count : 1, size);
-    if (found == NULL) fail("no memory");
+    if (found == NULL) no_memory();
+    return found;
+}
+
+static void *resized(void *old, size_t count, size_t size) {
+    void *found = realloc(old, count * size);
+    if (found == NULL) no_memory();
     return found;
 }
 
 static void add_range(Ranges *ranges, uint64_t first, uint64_t end) {
     if (ranges->count == ranges->room) {
         ranges->room = ranges->room ? 2 * ranges->room : 16;
-        ranges->items = realloc(ranges->items, ranges->room * sizeof(Range));
-        if (ranges->items == NULL) fail("no memory");
+        ranges->items = resized(ranges->items, ranges->room, sizeof(Range));
     }
     ranges->items[ranges->count++] = (Range){first, end};
 }
 
-/* The same, joined to the last one where that ends here. */
-static void push_range(Ranges *ranges, uint64_t first, uint64_t end) {
+/* The same, joined to the last one where that ends here, and is none of the first `kept`. */
+static void push_range(Ranges *ranges, size_t kept, uint64_t first, uint64_t end) {
     if (first == end) return;
-    if (ranges->count && ranges->items[ranges->count - 1].end == first) ranges->items[ranges->count - 1].end = end;
+    if (ranges->count > kept && ranges->items[ranges->count - 1].end == first) ranges->items[ranges->count - 1].end = end;
     else add_range(ranges, first, end);
 }
 
@@ -175,7 +192,7 @@ static uint64_t generated(void) {
 /* ----------------------------------------------------------------------------------------------- what was reached */
 
 static uint64_t bytes_used(void) {
-    return atomic_load_explicit(&all.next, memory_order_relaxed) * sizeof(Stored) + all.table_bytes;
+    return atomic_load_explicit(&all.next, memory_order_relaxed) * sizeof(Stored) + all.table_bytes + all.level_bytes;
 }
 
 #if WIDTH > NARROW
@@ -189,7 +206,7 @@ static uint64_t slot_of(uint64_t hash) {
 
 static int new_table(uint64_t slots) {
     uint64_t bytes = slots * sizeof(uint32_t);
-    if (bytes + atomic_load(&all.next) * sizeof(Stored) > all.most_bytes) return 0;
+    if (bytes + atomic_load(&all.next) * sizeof(Stored) + all.level_bytes > all.most_bytes) return 0;
     void *found = reserve(bytes);
     if (found == NULL) return 0;
     all.table = found;
@@ -275,25 +292,31 @@ static void grow(const Ranges *everything, size_t count) {
     all.table_bytes = 0;
     if (!new_table(slots)) {
         atomic_store(&all.stop, OUT_OF_MEMORY);
-        if (!new_table(before)) fail("no memory");
+        if (!new_table(before)) no_memory();
     }
     refill_table(everything, count);
 }
 #endif
 
-static Ranges *levels;  /* of the levels that are finished, and the present one */
+static Ranges in_order;  /* every state that was entered, level by level: those that are finished, and the present one */
+static size_t *level_ends;  /* where the ranges of each level end */
 static size_t level_count, level_room;
+
+static Ranges level_of(size_t number) {
+    size_t first = number ? level_ends[number - 1] : 0;
+    return (Ranges){in_order.items + first, level_ends[number] - first, 0};
+}
 
 #if WIDTH > NARROW
 /* Every thread waits, and one makes the table larger. */
 static void grow_alone(void) {
-    Ranges *everything = allocate(level_count + 2 * (size_t)all.threads, sizeof(Ranges));
+    Ranges *everything = allocate(1 + 2 * (size_t)all.threads, sizeof(Ranges));
     size_t count = 0;
-    for (size_t i = 0; i < level_count; i++) everything[count++] = levels[i];
+    everything[count++] = in_order;
     Ranges *open = allocate((size_t)all.threads, sizeof(Ranges));
     for (int i = 0; i < all.threads; i++) {
         everything[count++] = all.workers[i].found;
-        push_range(&open[i], all.workers[i].range_first, all.workers[i].slot);
+        push_range(&open[i], 0, all.workers[i].range_first, all.workers[i].slot);
         everything[count++] = open[i];
     }
     grow(everything, count);
@@ -345,7 +368,7 @@ static void make_room(void) {
 /* A place of the array for one more state. */
 static inline uint64_t take_slot(Worker *worker) {
     if (__builtin_expect(worker->slot == worker->block_end, 0)) {
-        push_range(&worker->found, worker->range_first, worker->slot);
+        push_range(&worker->found, 0, worker->range_first, worker->slot);
         worker->slot = worker->range_first = atomic_fetch_add(&all.next, BLOCK);
         worker->block_end = worker->slot + BLOCK;
     }
@@ -354,8 +377,9 @@ static inline uint64_t take_slot(Worker *worker) {
 
 static int room_for_block(void) {
     uint64_t next = atomic_load_explicit(&all.next, memory_order_relaxed) + (uint64_t)all.threads * BLOCK;
-    if (next > all.most_states) return OUT_OF_PLACES;
-    return next * sizeof(Stored) + all.table_bytes > all.most_bytes ? OUT_OF_MEMORY : GOING_ON;
+    if (next > MOST_PLACES) return OUT_OF_PLACES;
+    if (next > all.most_states) return OUT_OF_MEMORY;
+    return next * sizeof(Stored) + all.table_bytes + all.level_bytes > all.most_bytes ? OUT_OF_MEMORY : GOING_ON;
 }
 
 static inline void keep(Worker *worker, State t, uint64_t place) {
@@ -468,9 +492,25 @@ static void enter_all(Worker *worker, size_t filled) {
     }
 }
 
+/* The successors in the buffer are judged as the states that they would be. What was reached before has been judged, and
+ * nothing was wrong with it. */
+static void judge(Worker *worker, size_t filled) {
+    for (size_t i = 0; i < filled; i++) check(worker, worker->buffer[i], UINT64_MAX);
+    if (!LOOKS_AHEAD) return;
+    uint64_t own = (uint64_t)(worker - all.workers), place = all.most_states + 1 + own * (BATCH + ROOM);
+    Worker *ahead = &all.workers[(uint64_t)all.threads + own];
+    Flag *undefined = &ahead->flags[HERE][WELL_DEFINED];
+    for (size_t i = 0; i < filled; i++) store(&all.states[place + i], worker->buffer[i]);
+    ahead->mode = LOOK;
+    expand(ahead, place, filled);
+    if (undefined->raised) raise_flag(worker, NEW, WELL_DEFINED, undefined->state, UINT64_MAX);
+    undefined->raised = 0;
+}
+
 /* What becomes of the successors in the buffer; it is empty after that. */
 static size_t flush(Worker *worker, size_t filled) {
     if (worker->mode == SEARCH) enter_all(worker, filled);
+    else if (worker->mode == JUDGE) judge(worker, filled);
     else if (worker->mode == PROBE)
         for (size_t i = 0; i < filled; i++) worker->hit |= equal(worker->buffer[i], worker->wanted);
     return 0;

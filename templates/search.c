@@ -38,7 +38,7 @@ static void work(Worker *worker) {
         uint64_t count = all.chunks[chunk].end - all.chunks[chunk].first;
         expand(worker, all.chunks[chunk].first, count);
         atomic_fetch_add_explicit(&all.expanded, count, memory_order_relaxed);
-        if (worker->mode == SEARCH) look_at_budget(own == 0);
+        look_at_budget(own == 0);
     }
 }
 
@@ -85,23 +85,23 @@ static void plan_chunks(const Ranges *ranges) {
 }
 
 /* What the threads have entered becomes a level. */
-static const Ranges *end_level(void) {
+static Ranges end_level(void) {
     if (level_count == level_room) {
         level_room = level_room ? 2 * level_room : 64;
-        levels = realloc(levels, level_room * sizeof(Ranges));
-        if (levels == NULL) fail("no memory");
+        level_ends = resized(level_ends, level_room, sizeof(size_t));
     }
-    Ranges *level = &levels[level_count++];
-    *level = (Ranges){0};
+    size_t before = in_order.count;
     for (int i = 0; i < all.threads; i++) {
         Worker *worker = &all.workers[i];
-        push_range(&worker->found, worker->range_first, worker->slot);
+        push_range(&worker->found, 0, worker->range_first, worker->slot);
         worker->range_first = worker->slot;
         for (size_t j = 0; j < worker->found.count; j++)
-            push_range(level, worker->found.items[j].first, worker->found.items[j].end);
+            push_range(&in_order, before, worker->found.items[j].first, worker->found.items[j].end);
         worker->found.count = 0;
     }
-    return level;
+    level_ends[level_count++] = in_order.count;
+    all.level_bytes = in_order.count * sizeof(Range) + level_count * sizeof(size_t);
+    return level_of(level_count - 1);
 }
 
 static void expand_level(const Ranges *level) {
@@ -158,7 +158,7 @@ static void print_path(State target, size_t level) {
     worker->mode = PROBE;
     for (size_t step = level - 1; step > 0; step--) {
         worker->wanted = path[step];
-        const Ranges *before = &levels[step - 1];
+        const Ranges level_before = level_of(step - 1), *before = &level_before;
         int found = 0;
         for (size_t i = 0; i < before->count && !found; i++)
             for (uint64_t first = before->items[i].first; first < before->items[i].end && !found; first += 64) {
@@ -191,6 +191,7 @@ static void print_violation(int where, int kind, Flag flag, uint64_t depth) {
     /* What a step violates is shown by a state more than the one that it starts in. */
     printf("violation %d %" PRIu64 " %s\n", kind, where == STEP ? depth + 1 : depth,
            flag.raised == 2 ? "nowhere" : where == STEP ? "step" : "state");
+    fflush(stdout);
     if (flag.raised == 1) print_path(flag.state, (size_t)depth);
 }
 
@@ -213,6 +214,48 @@ static void take_flags(int where, Flag *flags) {
     forget_flags(where);
 }
 
+static int anything_flagged(void) {
+    return flagged(HERE) || flagged(STEP) || flagged(NEW);
+}
+
+/* Something is wrong. Which property is the first, and the way there, is found out beyond the limits of states and of time,
+ * so that neither depends on them: at most as long again, half of it for the former. Who runs us waits so long. */
+static void begin_deciding(void) {
+    if (all.deciding) return;
+    all.deciding = 1;
+    all.budget_states = 0;
+    if (all.timeout <= 0) return;
+    double more = all.timeout > LAST_SECONDS ? all.timeout : LAST_SECONDS;
+    all.timeout = seconds() - all.started + more / 2;
+    printf("deciding %.3f\n", more);
+    fflush(stdout);
+}
+
+/* A level once more, with nothing counted again. */
+static void go_through(const Ranges *level, int mode) {
+    Counters kept[all.threads];
+    for (int i = 0; i < all.threads; i++) {
+        kept[i] = all.workers[i].counters;
+        all.workers[i].mode = mode;
+    }
+    atomic_store(&all.stop, GOING_ON);
+    expand_level(level);
+    for (int i = 0; i < all.threads; i++) {
+        all.workers[i].counters = kept[i];
+        all.workers[i].mode = SEARCH;
+    }
+}
+
+/* Something is wrong in a level, or in the steps out of it: what else is, where that was cut off. */
+static void finish_level(const Ranges *level) {
+    int stop = atomic_load(&all.stop);
+    begin_deciding();
+    if (stop == OUT_OF_STATES || stop == OUT_OF_TIME) go_through(level, SEARCH);
+    stop = atomic_load(&all.stop);
+    /* States that there is no room for are judged all the same. */
+    if (stop == OUT_OF_MEMORY || stop == OUT_OF_PLACES) go_through(level, JUDGE);
+}
+
 static int search(void) {
     Worker *first = &all.workers[0];
     Flag steps[KINDS], states[KINDS];
@@ -220,61 +263,58 @@ static int search(void) {
     all.busy = 1;
     initial(first);
     all.choices = first->counters.taken[0];
+    if (atomic_load(&all.stop) && anything_flagged()) {
+        first->mode = JUDGE;
+        initial(first);
+        first->mode = SEARCH;
+    }
     memset(&first->counters, 0, sizeof first->counters);
-    const Ranges *level = end_level();
+    Ranges level = end_level();
     take_flags(NEW, states);
     int waiting = flagged(HERE);
     for (int kind = 0; kind < KINDS; kind++) waiting |= states[kind].raised;
-    while (ranges_length(level) || waiting) {
+    while (ranges_length(&level) || waiting) {
         all.depth++;
         if (waiting) {
+            begin_deciding();
             if (LOOKS_AHEAD && !first_flag(HERE, 0).raised && !steps[0].raised && !states[0].raised) {
-                Counters kept[all.threads];
-                for (int i = 0; i < all.threads; i++) {
-                    kept[i] = all.workers[i].counters;
-                    all.workers[i].mode = LOOK;
-                }
-                atomic_store(&all.stop, GOING_ON);
-                Ranges present = *level;
-                expand_level(&present);
-                for (int i = 0; i < all.threads; i++) {
-                    all.workers[i].counters = kept[i];
+                go_through(&level, LOOK);
+                for (int i = 0; i < all.threads; i++)
                     for (int kind = 0; kind < KINDS; kind++)
                         if (kind != WELL_DEFINED && all.workers[i].flags[HERE][kind].raised == 1)
                             all.workers[i].flags[HERE][kind].raised = 0;
-                }
             }
             return decide(all.depth, steps, states);
         }
-        Ranges present = *level;
-        expand_level(&present);
-        int stop = atomic_load(&all.stop);
-        if (!stop || flagged(HERE) || flagged(STEP) || flagged(NEW)) {
-            memset(steps, 0, sizeof steps);
-            memset(states, 0, sizeof states);
-            if (decide(all.depth, steps, states)) return 1;
-            take_flags(STEP, steps);
-            take_flags(NEW, states);
+        expand_level(&level);
+        if (anything_flagged()) finish_level(&level);
+        else if (atomic_load(&all.stop)) {
+            end_level();
+            break;
         }
+        memset(steps, 0, sizeof steps);
+        memset(states, 0, sizeof states);
+        if (decide(all.depth, steps, states)) return 1;
+        take_flags(STEP, steps);
+        take_flags(NEW, states);
         level = end_level();
-        waiting = 0;
         for (int kind = 0; kind < KINDS; kind++) waiting |= steps[kind].raised || states[kind].raised;
-        if (stop) {
-            /* Not all that could be said, but a violation it is. */
-            if (waiting) return decide(all.depth + 1, steps, states);
-            printf("stopped %s\n", STOPPED[stop]);
-            return 0;
-        }
     }
+    if (atomic_load(&all.stop)) printf("stopped %s\n", STOPPED[atomic_load(&all.stop)]);
     return 0;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- main */
 
+static uint64_t initial_count(void) {
+    Ranges level = level_count ? level_of(0) : (Ranges){0};
+    return ranges_length(&level);
+}
+
 static void print_result(void) {
     Counters total = counters();
     printf("counts %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", entered(), generated(), all.depth,
-           level_count ? ranges_length(&levels[0]) : 0, total.same);
+           initial_count(), total.same);
     printf("taken");
     for (int action = 0; action < ACTIONS; action++) printf(" %" PRIu64, total.taken[action]);
     printf("\nbytes %" PRIu64 "\nseconds %.6f\n", bytes_used(), seconds() - all.started);
@@ -288,35 +328,34 @@ static void print_result(void) {
 static void write_states(const char *path) {
     FILE *file = fopen(path, "wb");
     if (file == NULL) fail("the states cannot be written");
-    for (size_t i = 0; i < level_count; i++)
-        for (size_t j = 0; j < levels[i].count; j++)
-            for (uint64_t place = levels[i].items[j].first; place < levels[i].items[j].end; place++) {
-                State s = load(&all.states[place]);
-                for (int word = 0; word < WORDS; word++) {
-                    uint64_t written = word_of(s, word);
-                    if (fwrite(&written, sizeof written, 1, file) != 1) fail("the states cannot be written");
-                }
+    for (size_t i = 0; i < in_order.count; i++)
+        for (uint64_t place = in_order.items[i].first; place < in_order.items[i].end; place++) {
+            State s = load(&all.states[place]);
+            for (int word = 0; word < WORDS; word++) {
+                uint64_t written = word_of(s, word);
+                if (fwrite(&written, sizeof written, 1, file) != 1) fail("the states cannot be written");
             }
+        }
     if (fclose(file)) fail("the states cannot be written");
 }
 
 static void prepare(void) {
-    if (posix_memalign((void **)&all.workers, 128, (size_t)all.threads * sizeof(Worker))) fail("no memory");
-    memset(all.workers, 0, (size_t)all.threads * sizeof(Worker));
-    if (posix_memalign((void **)&all.shares, 128, (size_t)all.threads * sizeof(Share))) fail("no memory");
-    for (int i = 0; i < all.threads; i++) all.workers[i].buffer = allocate(BATCH + ROOM, sizeof(State));
+    if (posix_memalign((void **)&all.workers, 128, 2 * (size_t)all.threads * sizeof(Worker))) no_memory();
+    memset(all.workers, 0, 2 * (size_t)all.threads * sizeof(Worker));
+    if (posix_memalign((void **)&all.shares, 128, (size_t)all.threads * sizeof(Share))) no_memory();
+    for (int i = 0; i < 2 * all.threads; i++) all.workers[i].buffer = allocate(BATCH + ROOM, sizeof(State));
     all.most_states = all.most_bytes / sizeof(Stored);
-    if (all.most_states > UINT32_MAX - 2) all.most_states = UINT32_MAX - 2;
+    if (all.most_states > MOST_PLACES) all.most_states = MOST_PLACES;
 #if WIDTH <= NARROW
     all.table_bytes = ((UINT64_C(1) << WIDTH) + 7) / 8 + 8;
     if (all.table_bytes > all.most_bytes) all.most_states = 0;
     all.bitmap = reserve(all.table_bytes);
-    if (all.bitmap == NULL) fail("no memory");
+    if (all.bitmap == NULL) no_memory();
 #else
     if (!new_table(FEWEST_SLOTS * (all.threads > 1 ? 4 * (uint64_t)all.threads : 1))) all.most_states = 0;
 #endif
-    all.states = reserve((all.most_states + 1) * sizeof(Stored));
-    if (all.states == NULL) fail("no memory");
+    all.states = reserve((all.most_states + 1 + (uint64_t)all.threads * (BATCH + ROOM)) * sizeof(Stored));
+    if (all.states == NULL) no_memory();
     if (all.most_states == 0) all.stop = OUT_OF_MEMORY;
     for (int i = 1; i < all.threads; i++)
         if (pthread_create(&all.workers[i].thread, NULL, run_worker, &all.workers[i])) fail("no threads");
@@ -330,12 +369,14 @@ static void finish(void) {
     for (int i = 1; i < all.threads; i++) pthread_join(all.workers[i].thread, NULL);
 }
 
-/* Arguments: threads, most bytes, most states (0: any number), most seconds (0: any time), and the file for all states,
- * where nothing is violated (-: none). */
+/* Arguments: threads, most bytes, most states (0: any number), most seconds (0: any time), the file for all states,
+ * where nothing is violated (-: none), and the process that we end with (0: any). */
 int main(int count, char **arguments) {
-    if (count != 6) fail("arguments");
+    if (count != 7) fail("arguments");
 #ifdef PR_SET_PDEATHSIG
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* It may have ended before that. */
+    if (atoi(arguments[6]) && getppid() != atoi(arguments[6])) return 0;
 #endif
     all.threads = atoi(arguments[1]);
     all.most_bytes = strtoull(arguments[2], NULL, 10);

@@ -7,12 +7,14 @@ enough for the native engine, which begins anew and has caught up before that is
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
-from .explorer import ExplorerEngine
+from ..transpiler import ir
+from .explorer import ExplorerEngine, PackedCheck
 from .native.compiler import CompilerNotFound
 from .native.engine import NativeEngine
-from .results import Budget, CheckJob, EngineResult
+from .results import CheckJob, EngineResult
 from .tlc.errors import ToolError
 
 MOMENT = 1.0
@@ -44,30 +46,42 @@ class EmbeddedEngine:
         limit = job.budget.timeout
         if self.native is None or (limit is not None and limit <= MOMENT):
             return self.explorer.check(job)
-        first = self.explorer.check(replace(job, budget=_within_a_moment(job.budget)))
-        if first.status != "inconclusive" or not _out_of_time(first, job):
+        started = time.perf_counter()
+        first = self.explorer.check(replace(job, budget=replace(job.budget, timeout=MOMENT)))
+        if not _was_cut_off(first, job):
             return first
-        before = first.stats.wall_seconds if first.stats is not None else MOMENT
-        left = None if limit is None else limit - before
+        found = self._in_full(job, started, first)
+        # What the explorer found in its moment may not be what comes first; but a violation it is.
+        return first if found.status == "inconclusive" and first.status == "violated" else found
+
+    def _in_full(self, job: CheckJob, started: float, first: EngineResult) -> EngineResult:
+        """The native engine's answer in the time that is left, or where it cannot say, the explorer's."""
+        assert self.native is not None
         try:
-            found = self.native.check(replace(job, budget=replace(job.budget, timeout=left)))
+            found = self.native.check(job, started)
         except ToolError as error:
             found = EngineResult(self.native.name, self.native.version, "inconclusive", reason=str(error))
-        if found.status == "inconclusive" and found.stats is None and not job.cancel.is_set():
-            # It cannot say: the explorer takes its time.
-            slow = self.explorer.check(replace(job, budget=replace(job.budget, timeout=left)))
-            return replace(slow, notes=(*slow.notes, found.reason))
-        if found.status == "inconclusive" and found.stats is None:
+        limit = job.budget.timeout
+        if found.status != "inconclusive" or found.stats is not None:
+            before = first.stats.wall_seconds if first.stats is not None else MOMENT
+            seen = first.stats.distinct if first.stats is not None else 0
+            note = f"the native engine answered: after {before:.1f} s the explorer had seen {seen:,} states, not all"
+            return replace(found, notes=(*found.notes, note))
+        if job.cancel.is_set() or (limit is not None and time.perf_counter() - started >= limit):
             # It was ended before it had seen anything: what the explorer saw is what is known.
-            return replace(first, reason=found.reason)
-        seen = first.stats.distinct if first.stats is not None else 0
-        note = f"the native engine answered: after {before:.1f} s the explorer had seen {seen:,} states, not all"
-        return replace(found, notes=(*found.notes, note))
+            return replace(first, reason=found.reason) if first.status == "inconclusive" else first
+        slow = PackedCheck(job)
+        slow.started = started
+        answer = slow.result()
+        return replace(answer, notes=(*answer.notes, found.reason))
 
 
-def _within_a_moment(budget: Budget) -> Budget:
-    return replace(budget, timeout=MOMENT)
-
-
-def _out_of_time(result: EngineResult, job: CheckJob) -> bool:
-    return not job.cancel.is_set() and result.reason.startswith("not finished within")
+def _was_cut_off(result: EngineResult, job: CheckJob) -> bool:
+    """Whether the moment ended the search. What is wrong then need not be what comes first in order; which it is should
+    not depend on how fast the explorer is."""
+    if job.cancel.is_set():
+        return False
+    if result.status == "violated":
+        safety = result.violated in (*ir.ALWAYS_JUDGED, *job.instance.protocol.safety)
+        return safety and result.stats is not None and result.stats.wall_seconds > MOMENT
+    return result.status == "inconclusive" and result.reason.startswith("not finished within")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from protocheck.toolchain.embedded import EmbeddedEngine
 from protocheck.toolchain.native import engine as native_engine
 from protocheck.toolchain.native.process import Crashed
 from protocheck.toolchain.results import Budget, CheckJob, EngineResult
+from protocheck.transpiler.frontend import compile_protocol
 from protocheck.transpiler.instance import instantiate
 from protocheck.transpiler.packing.c_render import NotInC
 
 from ..handmade import rollback
+from .test_limits import Wide
 
 LARGE = instantiate(rollback(14))
 
@@ -53,6 +56,38 @@ def test_another_limit_is_no_reason_to_begin_anew(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(embedded, "MOMENT", 60.0)
     result = _check(Budget(max_states=100))
     assert (result.engine, result.status, result.reason) == ("explorer", "inconclusive", "more than 100 states")
+
+
+def test_a_violation_seen_when_the_moment_ended_is_the_native_engines_to_name() -> None:
+    wide = instantiate(compile_protocol(Wide), {"stuck": 0})
+    found = EmbeddedEngine().check(CheckJob(wide))
+    assert (found.engine, found.status, found.violated) == ("native", "violated", "first")
+
+
+def test_the_time_counts_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "MOMENT", 0.3)
+    result = EmbeddedEngine().check(CheckJob(instantiate(rollback(26)), budget=Budget(timeout=1.5)))
+    assert (result.status, result.reason) == ("inconclusive", "not finished within 1.5 seconds")
+    assert result.stats is not None
+    assert result.stats.distinct > 0
+
+
+def test_what_the_explorer_saw_is_kept_where_there_was_no_time(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "slow-cc"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PROTOCHECK_CC", str(slow))
+    monkeypatch.setattr(embedded, "MOMENT", 0.3)
+    result = EmbeddedEngine().check(CheckJob(instantiate(rollback(26)), budget=Budget(timeout=1.0)))
+    assert (result.engine, result.status, result.reason) == (
+        "explorer",
+        "inconclusive",
+        "not finished within 1 seconds",
+    )
+    assert result.stats is not None
+    assert result.stats.distinct > 0
 
 
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

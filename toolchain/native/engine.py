@@ -12,18 +12,20 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...transpiler.packing.c_program import CProgram, c_program
 from ...transpiler.packing.c_render import NotInC
 from ...transpiler.packing.program import Program
 from ..explorer import VERSION, PackedCheck
-from ..explorer_liveness import find_violation
+from ..explorer_liveness import Stopped, find_violation
 from ..results import Budget, CheckJob, EngineResult
 from ..searched import Counters, Searched, Violation
+from ..tlc.errors import RunError
 from ..traces import Trace
-from .compiler import Cancelled, Compiler, executable_for, find_compiler
+from .compiler import Cancelled, Compiler, OutOfTime, executable_for, find_compiler
 from .memory import available_memory, megabytes
-from .process import Limits, Outcome, run_search
+from .process import Crashed, Limits, Outcome, run_search
 
 
 class NativeEngine:
@@ -40,9 +42,14 @@ class NativeEngine:
     def version(self) -> str:
         return f"{VERSION} ({self.compiler.name})"
 
-    def check(self, job: CheckJob) -> EngineResult:
-        """Check one instance; never raises for a protocol's fault. Raises `ToolError` where it cannot be compiled."""
-        return _NativeCheck(job, self.compiler, self.version).answer()
+    def check(self, job: CheckJob, started: float | None = None) -> EngineResult:
+        """Check one instance; never raises for a protocol's fault. Raises `ToolError` where it cannot be compiled.
+
+        `started` is when its time began, if that was before: as `time.perf_counter` tells it.
+        """
+        check = _NativeCheck(job, self.compiler, self.version)
+        check.started = check.started if started is None else started
+        return check.answer()
 
 
 class _NativeCheck(PackedCheck):
@@ -63,27 +70,45 @@ class _NativeCheck(PackedCheck):
             return self.unanswered("inconclusive", f"the native engine cannot search this protocol: {reason}")
         except Cancelled:
             return self.unanswered("inconclusive", "cancelled")
+        except OutOfTime:
+            return self.unanswered("inconclusive", f"not finished within {self.job.budget.timeout:g} seconds")
 
     def searched(self, program: Program) -> tuple[Searched, float]:
         """Compile and run the search."""
         written = c_program(program, self.reachable, self.liveness)
-        executable = executable_for(written.source, self.compiler, self.job.cancel)
         job, budget = self.job, self.job.budget
-        left = None if budget.timeout is None else budget.timeout - (time.perf_counter() - self.started)
+        executable = executable_for(written.source, self.compiler, job.cancel, self.left())
         memory = available_memory() if budget.memory is None else budget.memory
-        if left is not None and left <= 0:
-            outcome = Outcome(stopped="time")
-        else:
-            outcome = run_search(
-                executable,
-                # Fair cycles are looked for by one thread, in the places that one thread has given.
-                Limits(1 if self.liveness else job.workers, memory, budget.max_states, left),
-                words=written.words,
-                with_states=bool(self.liveness),
-                on_progress=job.on_progress,
-                cancel=job.cancel,
-            )
+        try:
+            outcome = self.run(executable, written, memory)
+        except Crashed:
+            raise
+        except RunError:
+            # What is kept is no program any more: of another system, say.
+            executable = executable_for(written.source, self.compiler, job.cancel, self.left(), anew=True)
+            outcome = self.run(executable, written, memory)
         return NativeSearch(program, written, outcome, budget, job.cancel, self.started, memory), outcome.seconds
+
+    def left(self) -> float | None:
+        """How many seconds are left, None for any number. Raises `OutOfTime` where there are none."""
+        limit = self.job.budget.timeout
+        left = None if limit is None else limit - (time.perf_counter() - self.started)
+        if left is not None and left <= 0:
+            raise OutOfTime
+        return left
+
+    def run(self, executable: Path, written: CProgram, memory: int) -> Outcome:
+        """The search in a process of its own."""
+        job = self.job
+        return run_search(
+            executable,
+            # Fair cycles are looked for by one thread, in the places that one thread has given.
+            Limits(1 if self.liveness else job.workers, memory, job.budget.max_states, self.left()),
+            words=written.words,
+            with_states=bool(self.liveness),
+            on_progress=job.on_progress,
+            cancel=job.cancel,
+        )
 
     def unfair(self, search: Searched) -> tuple[str, Trace] | None:
         """What the process said. The behaviour itself is found once more, by the explorer: so it has two witnesses."""
@@ -95,6 +120,11 @@ class _NativeCheck(PackedCheck):
             if place not in judged:
                 raise AssertionError(f"the native search did not say whether {item.name} holds")
             if not judged[place]:
+                if search.outcome.too_many:
+                    raise Stopped(
+                        f"{item.name} is violated, says the native search alone: for the explorer, which finds the "
+                        f"behaviour, {megabytes(search.memory)} are not enough for {search.outcome.distinct:,} states"
+                    )
                 found = find_violation(search, (item,))
                 if found is None:
                     raise AssertionError(f"only the native search sees that {item.name} is violated")
@@ -142,13 +172,15 @@ class NativeSearch:
     @property
     def stopped(self) -> str:
         """Why the search did not finish."""
+        kind = self.outcome.begun
+        known = "" if kind is None else f": {self.program.order[kind]} is violated, but the way there was not found"
         match self.outcome.stopped:
             case "states":
                 return f"more than {self.budget.max_states} states"
             case "time":
-                return f"not finished within {self.budget.timeout:g} seconds"
+                return f"not finished within {self.budget.timeout:g} seconds{known}"
             case "memory":
-                return f"out of memory: {megabytes(self.memory)} are not enough"
+                return f"out of memory: {megabytes(self.memory)} are not enough{known}"
             case "places":
                 return "more than 4,294,967,293 states"
             case why:

@@ -30,13 +30,30 @@ def _of_system() -> int:
     return UNKNOWN
 
 
-def _of_group() -> int | None:
-    """What the control group (version 2) of this process leaves to it; None without a limit."""
-    folder = Path("/sys/fs/cgroup")
+def _of_group(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int | None:
+    """What the control group of this process, and those around it, leave to it; None without a limit."""
+    lines: list[str] = []
+    with suppress(OSError):
+        lines = own.read_text(encoding="utf-8").splitlines()
+    left = [_left_in(root, "memory.max", "memory.current")]
+    for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") >= 2):
+        # A path out of the tree that a container sees leads nowhere in it.
+        parts = [] if ".." in path else path.strip("/").split("/")
+        for depth in range(len(parts) + 1):
+            if controllers == "":
+                left.append(_left_in(root.joinpath(*parts[:depth]), "memory.max", "memory.current"))
+            elif "memory" in controllers.split(","):
+                group = root.joinpath("memory", *parts[:depth])
+                left.append(_left_in(group, "memory.limit_in_bytes", "memory.usage_in_bytes"))
+    return min((count for count in left if count is not None), default=None)
+
+
+def _left_in(group: Path, limit: str, used: str) -> int | None:
     with suppress(OSError, ValueError):
-        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
-        if limit != "max":
-            return max(0, int(limit) - int((folder / "memory.current").read_text(encoding="ascii")))
+        # The first version has a very large number for none, the second a word, which is no number.
+        return max(
+            0, int((group / limit).read_text(encoding="ascii")) - int((group / used).read_text(encoding="ascii"))
+        )
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 import threading
@@ -18,6 +19,10 @@ from ..tlc.process import run_process
 
 GRACE = 5.0
 """Seconds after its own time is up until a search is ended from outside."""
+
+
+STATE_BYTES, STEP_BYTES = 600, 100
+"""What a state and a step take of this process's memory, about, where a fair cycle is looked for among them."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,11 @@ class Outcome:
     liveness: dict[int, bool] = field(default_factory=dict)
     stopped: str = ""
     violation: Found | None = None
+    begun: int | None = None
+    """The kind of a violation, as soon as it is known: the way there takes longer."""
     states: list[int] = field(default_factory=list)
+    too_many: bool = False
+    """Whether all states were written, and are more than can be read."""
     ended: bool = False
 
 
@@ -84,6 +93,8 @@ def run_search(
         Crashed: it did not end by itself, or printed what makes no sense.
     """
     reader = _Reader(on_progress)
+    if limits.seconds is not None:
+        reader.deadline = time.monotonic() + limits.seconds + GRACE
     with tempfile.TemporaryDirectory(prefix="protocheck-native-") as name:
         directory = Path(name)
         states = directory / "states"
@@ -96,25 +107,29 @@ def run_search(
                 str(limits.states or 0),
                 repr(limits.seconds or 0.0),
                 str(states) if with_states else "-",
+                str(0 if under else os.getpid()),
             ],
             directory=directory,
             stdout=directory / "stdout",
             stderr=directory / "stderr",
             on_line=reader.line,
-            timeout=None if limits.seconds is None else limits.seconds + GRACE,
+            enough=reader.is_late,
             cancel=cancel,
         )
+        reader.close(whole=(directory / "stdout").read_bytes()[-1:] == b"\n")
         outcome = reader.outcome
         if done.ended == "cancelled":
             outcome.stopped = "cancelled"
             return outcome
-        if done.ended == "timeout":
+        if done.ended == "enough":
             outcome.stopped = "time"
             return outcome
         if done.exit_status != 0 or not outcome.ended:
             _crashed(done.exit_status, reader, (directory / "stderr").read_text(errors="replace"))
         if with_states and states.exists():
-            outcome.states = _read_states(states, words)
+            needed = outcome.distinct * STATE_BYTES + outcome.generated * STEP_BYTES
+            outcome.too_many = needed > limits.memory
+            outcome.states = [] if outcome.too_many else _read_states(states, words)
     return outcome
 
 
@@ -146,16 +161,36 @@ def _read_states(path: Path, words: int) -> list[int]:
 
 
 class _Reader:
-    """Reads lines as they come."""
+    """Reads lines as they come: what tells how far it is at once, any other when the next one is there or when it is
+    known to be whole, since the last one may be cut."""
 
     def __init__(self, on_progress: Callable[[Progress], None] | None) -> None:
         self.on_progress = on_progress
         self.outcome = Outcome()
         self.failure = ""
+        self.deadline: float | None = None
+        self._held = ""
         self._started = time.perf_counter()
         self._violation: tuple[int, int, str] | None = None
 
+    def is_late(self) -> bool:
+        """Whether its time is up: beyond what it was given, and what it has asked for to decide."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
     def line(self, text: str) -> None:
+        """One more line."""
+        if text.startswith(("progress ", "deciding ")):
+            self._read(text)
+        else:
+            self._read(self._held)
+            self._held = text
+
+    def close(self, *, whole: bool) -> None:
+        """There are no more; `whole` says whether the last one was."""
+        if whole:
+            self._read(self._held)
+
+    def _read(self, text: str) -> None:
         word, _, rest = text.partition(" ")
         fields = rest.split()
         outcome = self.outcome
@@ -166,6 +201,9 @@ class _Reader:
                 outcome.seconds = time.perf_counter() - self._started
                 if self.on_progress is not None:
                     self.on_progress(Progress("native", distinct, generated, depth, queue, outcome.seconds))
+            case "deciding":
+                if self.deadline is not None:
+                    self.deadline = max(self.deadline, time.monotonic() + float(fields[0]) + GRACE)
             case "counts":
                 outcome.distinct, outcome.generated, outcome.depth = map(int, fields[:3])
                 outcome.initial, outcome.unchanged = int(fields[3]), int(fields[4])
@@ -183,6 +221,7 @@ class _Reader:
                 outcome.stopped = fields[0]
             case "violation":
                 self._violation = int(fields[0]), int(fields[1]), fields[2]
+                outcome.begun = int(fields[0])
                 if fields[2] == "nowhere":
                     outcome.violation = Found(int(fields[0]), int(fields[1]), False, ())
             case "path" if self._violation is not None:
