@@ -494,7 +494,7 @@ static void enter_all(Worker *worker, size_t filled) {
 
 /* The successors in the buffer are judged as the states that they would be. What was reached before has been judged, and
  * nothing was wrong with it. */
-static void judge(Worker *worker, size_t filled) {
+__attribute__((cold, noinline)) static void judge(Worker *worker, size_t filled) {
     for (size_t i = 0; i < filled; i++) check(worker, worker->buffer[i], UINT64_MAX);
     if (!LOOKS_AHEAD) return;
     uint64_t own = (uint64_t)(worker - all.workers), place = all.most_states + 1 + own * (BATCH + ROOM);

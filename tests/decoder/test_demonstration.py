@@ -201,7 +201,7 @@ def test_the_target_says_more_than_frequent_tokens(target: Any, tokenizer: Any) 
 def test_greedy_text_does_not_loop(target: Any, tokenizer: Any, manifest: dict[str, Any]) -> None:
     measured = manifest["measured"]["target"]
     assert measured["looping_prompts"] == []
-    assert measured["looping_share_of_held_out_prompts"] <= 0.05
+    assert measured["looping_share_of_held_out_prompts"] <= 0.1
     # Another machine rounds differently, and a greedy text that differs in one token differs in all that follow.
     assert len(looping_prompts(target, tokenizer)) <= 1
 
