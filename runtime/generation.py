@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, StoppingCriteriaList, StopStringCriteria
+from transformers import GenerationConfig, GenerationMixin, StoppingCriteriaList, StopStringCriteria
 from transformers.generation import GenerateDecoderOnlyOutput
 
 from .cache import TreeKVCache
@@ -27,8 +27,10 @@ _LOOP_ARGUMENTS = frozenset(
     ("attention_mask", "past_key_values", "generation_config", "logits_processor", "stopping_criteria", "synced_gpus")
 )
 _TAKEN = frozenset(
-    {"input_ids", "attention_mask", "past_key_values", "position_ids", "use_cache", "cache_position", "return_dict"}
+    {"input_ids", "attention_mask", "past_key_values", "use_cache", "cache_position", "return_dict"}
     | {"logits_to_keep", "num_logits_to_keep", "output_attentions", "output_hidden_states"}
+    # 4.57 gives every new token the last position that it was handed.
+    | ({"position_ids"} if hasattr(GenerationMixin, "_prepare_position_ids_for_generation") else set())
 )
 
 

@@ -64,6 +64,10 @@ def test_a_prompt_of_embeddings_alone_is_refused(gpt2: Any) -> None:
 
 
 def test_positions_are_those_that_the_mask_gives(gpt2: Any) -> None:
+    if not hasattr(transformers.GenerationMixin, "_prepare_position_ids_for_generation"):
+        # 4.57 does not go on from them, whatever they are.
+        refused(gpt2, "position_ids is an input of the model", position_ids=torch.arange(IDS.shape[1])[None])
+        return
     refused(gpt2, "position_ids other than 0, 1, 2", position_ids=torch.arange(5, 5 + IDS.shape[1])[None])
     refused(gpt2, "position_ids other than", position_ids=torch.arange(IDS.shape[1] + 1)[None])
     mask = torch.tensor([[0, 0, 1, 1, 1, 1, 1]])
