@@ -330,8 +330,9 @@ def interpreted(expr: ir.Expr, scope: Scope) -> Value:
 
         return evaluate(expr, unpack(before), unpack(locals), instance, None if after is None else unpack(after))
 
-    if not words and isinstance(expr.type, types.Bool | types.Int):
-        # Nothing of it depends on the state: it is known now, or has no value and is never asked for.
+    if not words and needs.locals <= scope.locals.keys() and isinstance(expr.type, types.Bool | types.Int):
+        # Nothing of it depends on the state: it is known now, or has no value and is never asked for. What asks for a
+        # name that is not bound here stands behind a condition that is never true.
         with suppress(Undefined):
             found = low.Const(int(run()))
             return Truth(found) if isinstance(expr.type, types.Bool) else Number(found)
