@@ -18,6 +18,13 @@ from ..machines.machine import machine_of
 SHIPPED = pytest.mark.parametrize("protocol", [*PROTOCOLS, *EXAMPLES], ids=lambda cls: cls.__name__)
 
 
+def test_a_machine_that_names_a_local_where_it_is_not_bound() -> None:
+    """Found by the soak: what depends on no state was computed beforehand, behind a condition that is never true."""
+    tally = Tally()
+    run_suite("compiled", machine_of(71_003), random.Random(71_003), tally, None)
+    assert tally.counts["verdict: holds"] > 0
+
+
 def test_random_machines() -> None:
     tally = Tally()
     for seed in range(2_000, 2_018):
