@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -98,7 +97,7 @@ class Prepared:
             raise ValueError('acceptance="rejection" accepts sampled drafts for a sampled text: pass do_sample=True')
         if self.attention_mask is not None:
             _check_padding(self.attention_mask, self.input_ids)
-        _check_cache(self.past, self.config, self.input_ids)
+        _check_cache(self.past, self.config.cache_implementation, self.input_ids)
         if steady is not None and self.max_length - 1 > steady:
             raise ValueError(
                 f"a text of {self.max_length} tokens, but beyond {steady} this model's rotary frequencies depend on "
@@ -157,7 +156,8 @@ def check_call(model: Any, longest: int | None, arguments: Mapping[str, Any]) ->
         if arguments.get(name) is not None:
             raise ValueError(f"{name} is another way to generate: this decoder has its drafter already")
     config = arguments.get("generation_config") or model.generation_config
-    _check_cache(arguments.get("past_key_values"), SimpleNamespace(**{**config.to_dict(), **arguments}), ids)
+    kind = arguments.get("cache_implementation") or config.cache_implementation
+    _check_cache(arguments.get("past_key_values"), kind, ids)
     for name, plain in (("num_beams", 1), ("num_return_sequences", 1)):
         given = arguments.get(name, getattr(config, name, None))
         if given not in (None, plain):
@@ -238,14 +238,13 @@ def _check_config(config: GenerationConfig) -> None:
         )
 
 
-def _check_cache(past: Any, asked: Any, ids: torch.Tensor) -> None:
-    """asked: a configuration, or arguments that have its attributes."""
+def _check_cache(past: Any, kind: str | None, ids: torch.Tensor) -> None:
     rows = 0 if past is None else past.get_seq_length()
     if rows >= ids.shape[1]:
         raise ValueError(
             f"the cache has {rows} rows, but the prompt {ids.shape[1]} tokens: at least the last has to be new"
         )
-    if getattr(asked, "cache_implementation", None) == "quantized":
+    if kind == "quantized":
         raise ValueError(
             'cache_implementation="quantized" changes what the target says, and this decoder keeps its rows as they '
             "are: leave it out"

@@ -107,6 +107,23 @@ def build(config: Any, seed: int = 0) -> Any:
     return model.eval()
 
 
+def with_position_table(positions: int) -> Any:
+    """A GPT-2, in eval mode: its positions are rows of a table, and it takes inputs that change what it says."""
+    config = transformers.GPT2Config(
+        vocab_size=101,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=positions,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    model = transformers.GPT2LMHeadModel(config).eval()
+    rescale(model, 0)
+    return model
+
+
 def rescale(model: torch.nn.Module, seed: int) -> None:
     """Draw the weights anew: matrices keep the size of what they read, queries and keys make attention choose."""
     generator = torch.Generator().manual_seed(seed)

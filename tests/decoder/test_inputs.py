@@ -13,20 +13,14 @@ from protocheck.runtime.decoder import SpeculativeDecoder
 from protocheck.runtime.drafters.prompt_lookup import PromptLookupDrafter
 
 from .drafters import Unasked
-from .models import rescale, tiny
+from .models import tiny, with_position_table
 
 IDS = torch.tensor([[5, 17, 3, 44, 17, 3, 9]])
 
 
 @pytest.fixture(scope="module")
 def gpt2() -> Any:
-    """Learned positions, and inputs that change what it says."""
-    config = transformers.GPT2Config(
-        vocab_size=101, n_embd=32, n_layer=2, n_head=4, n_positions=64, pad_token_id=0, bos_token_id=1, eos_token_id=2
-    )
-    model = transformers.GPT2LMHeadModel(config).eval()
-    rescale(model, 0)
-    return model
+    return with_position_table(64)
 
 
 def refused(model: Any, message: str, **arguments: Any) -> None:

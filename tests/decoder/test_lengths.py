@@ -16,26 +16,10 @@ from protocheck.runtime.drafters.prompt_lookup import PromptLookupDrafter
 from protocheck.runtime.target import TargetModel
 
 from .drafters import RightDrafter, Unasked
-from .models import rescale, tiny
+from .models import rescale, tiny, with_position_table
 
 IDS = torch.tensor([[5, 17, 3, 44, 17, 3, 9, 80, 23, 61]])
 GREEDY = {"do_sample": False, "eos_token_id": None}
-
-
-def gpt2(positions: int) -> Any:
-    config = transformers.GPT2Config(
-        vocab_size=101,
-        n_embd=32,
-        n_layer=2,
-        n_head=4,
-        n_positions=positions,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    model = transformers.GPT2LMHeadModel(config).eval()
-    rescale(model, 0)
-    return model
 
 
 def generated(model: Any, drafter: Any, ids: torch.Tensor = IDS, **call: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -80,7 +64,7 @@ def test_criteria_are_asked_about_the_last_token_of_all() -> None:
 @pytest.mark.parametrize("threads", [False, True], ids=["inline", "threads"])
 def test_drafts_do_not_reach_behind_the_last_position(threads: bool) -> None:
     """A table of positions has no row there, and plain generation may end before it needs one."""
-    model = gpt2(positions=24)
+    model = with_position_table(24)
 
     class Until(StoppingCriteria):  # type: ignore[misc]
         def __call__(self, ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
