@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from protocheck.toolchain.tlc.errors import RunError
 from protocheck.toolchain.tlc.jars import TlcJar
 from protocheck.toolchain.tlc.java import Java
 
-from .support import job, spec
+from .support import CAPTURED, job, spec
 
 pytestmark = [
     pytest.mark.usefixtures("temporary"),
@@ -224,6 +225,44 @@ def test_a_port_that_is_taken(toolchain: Toolchain, temporary: Path) -> None:
         with pytest.raises(RunError, match=f"cannot listen at port {port}"):
             run_distributed(job("Safe", timeout=60), Crew(1, port=port), toolchain)
     assert_nothing_is_left(temporary)
+
+
+def falling_over_late_workers(java: Java, place: Path, times: int) -> Java:
+    """A Java whose server, so many times, ends as one did that a worker joined while the search ended."""
+    executable = place / "java"
+    late = CAPTURED / "2.15" / "dist_server_late.txt"
+    starts = place / "starts"
+    executable.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        f"  *TLCServer\\ *) echo start >> {starts}\n"
+        f"    if [ $(wc -l < {starts}) -le {times} ]; then cat {late}; exit 0; fi;;\n"
+        "esac\n"
+        f'exec {java.path} "$@"\n'
+    )
+    executable.chmod(0o755)
+    return replace(java, path=executable)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_server_that_falls_over_a_late_worker_is_started_anew(
+    toolchain: Toolchain, temporary: Path, tmp_path: Path, times: int
+) -> None:
+    java = falling_over_late_workers(toolchain.java, tmp_path, times)
+    found = run_distributed(job("Safe", timeout=60), Crew(1), replace(toolchain, java=java))
+    if times < 3:
+        assert found.run.outcome.kind == "no_error", found.run.outcome.message
+        assert_nothing_is_left(temporary)
+    else:
+        assert found.run.outcome.kind == "incomplete"
+        assert found.run.workspace is not None
+
+
+def test_workers_elsewhere_are_not_waited_for_again(toolchain: Toolchain, temporary: Path, tmp_path: Path) -> None:
+    java = falling_over_late_workers(toolchain.java, tmp_path, 1)
+    found = run_distributed(job("Safe", timeout=60), Crew(0, "localhost"), replace(toolchain, java=java))
+    assert found.run.outcome.kind == "incomplete"
+    assert "run it again" in found.run.outcome.message
 
 
 def test_a_host_that_cannot_resolve_its_own_name(

@@ -18,6 +18,7 @@ SERVERS = {
     "inv": ("stopped", 4, 2, 2),
     "inv25": ("stopped", 4, 2, 2),
     "j17": ("no_error", 6_765_201, 0, 2),
+    "late": ("incomplete", 1, 0, 2),  # it fell over a worker that came while the search ended
     "live": ("no_error", 4, 0, 2),  # what the mode was asked about liveness, it passed over
     "lost": ("no_error", 68_921, 0, 2),
     "safe": ("no_error", 10, 0, 1),
@@ -44,6 +45,26 @@ def test_each_means_what_the_table_says(name: str) -> None:
     assert outcome.violated is None
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "java.lang.NullPointerException\n",
+        'java.lang.NullPointerException: Cannot read, because "this.states" is null\n',
+    ],
+    ids=["Java 11", "Java 17"],
+)
+def test_a_server_that_falls_over_a_late_worker_says_nothing_of_the_model(said: str) -> None:
+    text = captured("2.15", "dist_server_late")
+    before, found, after = text.partition("java.lang.NullPointerException\n")
+    after = after.partition("\n")[2]
+    outcome = read_distributed_outcome(transcript(before + said + after), 0, workers=2)
+    assert found
+    assert (outcome.kind, outcome.states) == ("incomplete", ())
+    assert "run it again" in outcome.message
+    other = said.replace("\n", ": no such element\n").replace("this.states", "this.values")
+    assert read_distributed_outcome(transcript(before + other + after), 0, workers=2).kind == "unknown"
+
+
 @pytest.mark.parametrize("name", PASSES)
 def test_a_pass_needs_workers_an_exit_status_and_its_own_end(name: str) -> None:
     assert read_distributed_outcome(read(name), 0, workers=0).kind == "unknown"
@@ -66,7 +87,7 @@ def test_a_pass_without_a_message_that_it_needs_is_none(name: str) -> None:
 @pytest.mark.parametrize("name", SERVERS)
 def test_what_is_cut_off_anywhere_is_neither_a_pass_nor_a_stop(name: str) -> None:
     lines = captured("2.15", f"dist_server_{name}").split("\n")
-    end = max(number for number, line in enumerate(lines) if "STARTMSG 2186" in line)
+    end = max((number for number, line in enumerate(lines) if "STARTMSG 2186" in line), default=len(lines))
     for length in range(0, end + 1, 7):
         outcome = read_distributed_outcome(transcript("\n".join(lines[:length])), -9, workers=2)
         assert outcome.kind in ("incomplete", "not_started", "unknown"), (length, outcome)

@@ -1,7 +1,8 @@
 """Run TLC's distributed mode: a server and its local workers as processes of this one, and workers elsewhere.
 
 The server runs as any TLC does, and is watched for three failures of which it would never say a word: no worker comes,
-all of them die, its port is taken. Whatever happens, no process is left when `run_distributed` returns or raises.
+all of them die, its port is taken. Where it falls over a worker that comes while the search ends, a fault of its own,
+it is started anew. Whatever happens, no process is left when `run_distributed` returns or raises.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import codes
@@ -27,7 +28,7 @@ from .distributed_command import (
     server_command,
     worker_command,
 )
-from .distributed_outcome import read_distributed_outcome, workers_computed
+from .distributed_outcome import fell_over_a_late_worker, read_distributed_outcome, workers_computed
 from .driver import TlcJob, TlcRun, Toolchain, find_toolchain
 from .errors import OutputError, RunError
 from .messages import ERROR, Message, MessageReader
@@ -106,7 +107,7 @@ def run_distributed(
             nothing in this mode: neither may be among what it is asked.
         crew: who works. `job.workers` is not looked at.
         toolchain: what to run it with; looked for by default. Its archive is not used: it was made of other classes.
-        ready: called once the server waits, with the line to run on each further host ("" where none can take part).
+        ready: called when the server waits, with the line to run on each further host ("" where none can take part).
         progress: called with each sign of life of the server's.
         cancel: ends the run when set.
 
@@ -117,14 +118,18 @@ def run_distributed(
     """
     toolchain = toolchain or find_toolchain(archive="off")
     demand_modules(toolchain.java)
-    for _ in range(_ATTEMPTS):
+    deadline = None if job.timeout is None else time.monotonic() + job.timeout
+    for left in reversed(range(_ATTEMPTS)):
         meeting = Meeting(crew.host, crew.port or free_port())
-        attempt = _Attempt(job, crew, meeting, toolchain, ready, progress, cancel)
+        attempt = _Attempt(job, crew, meeting, toolchain, ready, progress, cancel, is_last=left == 0)
         found = attempt.run()
-        if not attempt.port_was_taken:
+        if attempt.port_was_taken:
+            if crew.port is not None:
+                break
+        elif not attempt.is_to_be_repeated:
             return found
-        if crew.port is not None:
-            break
+        if deadline is not None:
+            job = replace(job, timeout=max(0.0, deadline - time.monotonic()))
     raise RunError(
         f"TLC's server cannot listen at port {meeting.port}.",
         reason="Another program does already.",
@@ -144,6 +149,8 @@ class _Attempt:
         ready: Callable[[str], None] | None,
         progress: Callable[[TlcProgress], None] | None,
         cancel: threading.Event | None,
+        *,
+        is_last: bool,
     ) -> None:
         self.job = job
         self.crew = crew
@@ -152,7 +159,9 @@ class _Attempt:
         self.ready = ready
         self.progress = progress
         self.cancel = cancel
+        self.is_last = is_last
         self.port_was_taken = False
+        self.fell_over = False
         self._reader = MessageReader()
         self._began: float | None = None
         self._ended: float | None = None
@@ -165,6 +174,11 @@ class _Attempt:
         self._waiting_since = self._clock.seconds
         self._problem = ""
         self._workers: _Workers | None = None
+
+    @property
+    def is_to_be_repeated(self) -> bool:
+        """It fell over a fault of TLC's own. Workers on other hosts are gone with the server; who started them must."""
+        return self.fell_over and self.meeting.is_local and not self.is_last
 
     def run(self) -> DistributedRun:
         job = self.job
@@ -281,6 +295,7 @@ class _Attempt:
                 remedy="Add the name that `hostname` prints to /etc/hosts, beside the address that others reach.",
             )
         self.port_was_taken = bool(_PORT_TAKEN.search(printed))
+        self.fell_over = finished.ended in ("itself", "enough") and fell_over_a_late_worker(transcript)
         try:
             outcome = read_distributed_outcome(
                 transcript, exit_status, stderr=stderr, ended=self._why_ended(finished, outputs), workers=self._joined
@@ -311,7 +326,9 @@ class _Attempt:
     def _stays(self, finished: Finished, kind: codes.OutcomeKind) -> bool:
         if self.job.keep != "on_failure":
             return self.job.keep == "always"
-        return finished.ended in ("itself", "enough") and kind not in codes.JUDGED and not self.port_was_taken
+        if self.port_was_taken or self.is_to_be_repeated:
+            return False
+        return finished.ended in ("itself", "enough") and kind not in codes.JUDGED
 
     def _why_ended(self, finished: Finished, outputs: Sequence[str]) -> str:
         match finished.ended:

@@ -15,10 +15,19 @@ from dataclasses import replace
 from . import codes
 from .messages import ERROR, WARNING, Message, Transcript
 from .outcome import TlcOutcome, read_outcome
+from .trace import Trace
 
 # What the server warns of when a worker has gone: its states are given to others, and only its figures are missing.
 _OF_LOST_WORKERS = ("Failed to read remote worker cache statistic", "Ignoring attempt to exit dead worker")
+# Where a worker registers while the search ends, the server counts the states that the worker has, which is null.
+# Javas before 15 do not say what was.
+_OF_A_LATE_WORKER = re.compile(r'java\.lang\.NullPointerException\s*(\Z|.*"this\.states" is null)')
 _COMPUTED = re.compile(r"work completed at: .* Computed: (\d+) and a cache hit ratio")
+
+_LATE_WORKER = (
+    "TLC's server fell over a worker that came while the search ended, which is a fault of TLC's own and says nothing "
+    "of the model: run it again."
+)
 
 
 def read_distributed_outcome(
@@ -27,7 +36,8 @@ def read_distributed_outcome(
     """Judge a run by all that its server printed; see `read_outcome`.
 
     `workers` is how many came. The outcome is "no_error" only where everything says so, and "stopped" where the
-    server stopped at a state of the model's without saying why.
+    server stopped at a state of the model's without saying why. A server that `fell_over_a_late_worker` has said
+    nothing of the model, whatever it had printed before: "incomplete".
 
     Raises:
         OutputError: a state that was printed cannot be read.
@@ -37,11 +47,19 @@ def read_distributed_outcome(
     if outcome.kind == "not_started" and transcript.messages:
         # Its banner is no message, so that it is not known by that to have started.
         return replace(outcome, kind="incomplete", message=outcome.message.replace("did not start", "ended early", 1))
+    if outcome.kind == "unknown" and fell_over_a_late_worker(transcript):
+        return replace(outcome, kind="incomplete", message=_LATE_WORKER, trace=Trace())
     if outcome.kind == "no_error" and workers == 0:
         return replace(outcome, kind="unknown", message="TLC's server says that it is done, but no worker has come.")
     if outcome.kind == "unknown" and transcript.intact and outcome.finished and _stopped_at_a_state(transcript):
         return replace(outcome, kind="stopped", message="TLC's server stopped at a state, without saying why.")
     return outcome
+
+
+def fell_over_a_late_worker(transcript: Transcript) -> bool:
+    """Whether the server ended by a fault of its own: a worker registered while the search ended."""
+    errors = (message for message in transcript.messages if message.severity == ERROR and message.code == codes.GENERAL)
+    return any(_OF_A_LATE_WORKER.search(message.text) for message in errors)
 
 
 def _is_of_a_lost(message: Message) -> bool:
