@@ -124,7 +124,9 @@ def measure(engine: str, row: Row, folder: Path) -> Measurement:
         found = _measure_explorer(row)
     else:
         found = _measure_tlc(engine, row)
-    if (found.distinct, found.generated, found.depth) != (row.distinct, row.generated, row.depth):
+    # Where TLC's workers reach a state by a longer way first, it says a greater depth.
+    same_depth = found.depth >= row.depth if engine == TLC_2 else found.depth == row.depth
+    if (found.distinct, found.generated) != (row.distinct, row.generated) or not same_depth:
         _fail(row, engine, f"found {found.distinct:,}, {found.generated:,}, {found.depth}")
     return found
 

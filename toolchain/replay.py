@@ -7,6 +7,7 @@ step of it is one that the protocol allows, and if it violates what it names.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, assert_never
 
 from ..transpiler import ir
@@ -20,6 +21,7 @@ from ..transpiler.interpreter import (
     Taken,
     Undefined,
     attempt,
+    begin,
     choices,
     holds,
     initial_states,
@@ -62,15 +64,40 @@ def replay(
     found = [TraceStep(None, _initial(instance, ordered[0]), ordered[0])]
     for position in range(1, len(ordered)):
         found.append(_step(instance, position, ordered[position - 1], named[position], ordered[position]))
-    if loop_to is None or stuttering:
-        return Trace(tuple(found), stuttering=stuttering)
+    return closed(instance, Trace(tuple(found), None if stuttering else loop_to, stuttering=stuttering))
+
+
+def closed(instance: Instance, trace: Trace) -> Trace:
+    """The trace with the step that closes its loop, if it lacks one: the first that fits.
+
+    A loop from the last state to itself that no step closes is staying there. Raises `ReplayError` where no step leads
+    back.
+    """
+    if trace.loop_to is None or trace.closing is not None:
+        return trace
+    last = len(trace.steps) - 1
     try:
-        closing = _step(instance, len(ordered), ordered[-1], None, ordered[loop_to])
+        back = _step(instance, last + 1, trace.steps[last].state, None, trace.steps[trace.loop_to].state)
     except ReplayError:
-        if loop_to == len(found) - 1:
-            return Trace(tuple(found), stuttering=True)
+        if trace.loop_to == last:
+            return replace(trace, loop_to=None, stuttering=True)
         raise
-    return Trace(tuple(found), loop_to=loop_to, closing=closing)
+    return replace(trace, closing=back)
+
+
+def begun(instance: Instance, trace: Trace) -> Trace:
+    """The trace with what init chose, the first that fits where it does not say.
+
+    Raises `ReplayError` where it does not begin in an initial state.
+    """
+    first, *others = trace.steps
+    if {name for name, _ in first.arguments} >= {parameter.name for parameter in instance.protocol.init.parameters}:
+        outcome = begin(instance, first.arguments)
+        if not isinstance(outcome, Taken) or not same_state(outcome.state, first.state):
+            raise ReplayError(0, f"{first.label} does not lead to {_text(first.state)}, so that it is no initial state")
+        return trace
+    chosen = replace(first, arguments=_initial(instance, first.state))
+    return replace(trace, steps=(chosen, *others))
 
 
 def _ordered(instance: Instance, position: int, state: Mapping[str, Any]) -> State:

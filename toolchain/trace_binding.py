@@ -19,7 +19,7 @@ from ..transpiler.itf import ItfError, decode, encode
 from ..transpiler.mutation import drop_guard
 from .errors import UserError, nearest
 from .itf import decode_untyped
-from .replay import ReplayError, leading, replay
+from .replay import ReplayError, begun, closed, leading, replay
 from .traces import DescribedTrace, Trace, TraceStep
 from .validation.constants import read_constants
 from .validation.model import Foreign
@@ -49,7 +49,8 @@ def bind(example: DescribedTrace, protocol: ir.Protocol, name: str) -> Bound:
         if any(step.action == "" for step in trace.steps):
             loop = trace.loop_to
             trace = replay(instance, trace.states, _names(trace), loop_to=loop, stuttering=trace.stuttering)
-        trace = _completed(trace, instance)
+        if trace.variables:
+            trace = closed(instance, _completed(begun(instance, trace), instance))
         _demand_steps(trace, instance)
     except (Foreign, ItfError, ReplayError, CompileError) as error:
         reason = error.diagnostics[0].message if isinstance(error, CompileError) else error

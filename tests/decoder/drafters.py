@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -38,6 +38,17 @@ class Scripted:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class Drafts(Scripted):
+    """Proposes what a function says."""
+
+    def __init__(self, propose: Callable[[tuple[int, ...], int], DraftTree]) -> None:
+        super().__init__()
+        self.propose = propose
+
+    def tree(self, ids: tuple[int, ...], budget: int) -> DraftTree:
+        return self.propose(ids, budget)
 
 
 class Unasked(Scripted):

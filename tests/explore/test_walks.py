@@ -134,7 +134,7 @@ def test_traces_with_other_constants_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("place", "change", "said"),
     [
-        (0, {"state": {"length": 1, "pending_reads": frozenset()}}, "does not begin in an initial state|does not lead"),
+        (0, {"state": {"length": 1, "pending_reads": frozenset()}}, "no initial state"),
         (1, {"state": {"length": 3, "pending_reads": frozenset()}}, r"extend\(\) does not lead there"),
         (2, {"arguments": (("i", 3),)}, r"start_read\(i=3\) is refused by inside_tail"),
         (2, {"arguments": (("i", 77),)}, "77 is no value of"),
@@ -156,7 +156,7 @@ def test_a_trace_that_begins_in_the_middle_is_refused() -> None:
     _, second, *rest = walk.trace.steps
     steps = (replace(second, action=None), *rest)
     late = replace(walk.described, trace=replace(walk.trace, steps=steps))
-    with pytest.raises(UserError, match="does not begin in an initial state of Rollback"):
+    with pytest.raises(UserError, match="no initial state"):
         read_walks(compile_protocol(Rollback), {}, [late], "x.json")
 
 

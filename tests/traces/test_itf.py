@@ -186,6 +186,28 @@ def test_arguments_that_are_left_out_are_found(tmp_path: Path) -> None:
         bind(replace(example, dropped=None), compile_protocol(Rollback), "trace.itf.json")
 
 
+def run_of_rollback(folder: Path, steps: int, loop: int | None = None, first: int = 0) -> DescribedTrace:
+    """The first steps of `STATES`, or some of them, with their actions named."""
+    names = ["init", "extend", "start_read"]
+    states = [{**state, "mbt::actionTaken": name} for state, name in zip(STATES["states"], names, strict=False)]
+    lasso = {} if loop is None else {"loop": loop}
+    return read({**STATES, "states": states[first:steps], **lasso}, folder)
+
+
+def test_the_step_that_closes_a_loop_is_found(tmp_path: Path) -> None:
+    rollback = compile_protocol(Rollback)
+    bound = bind(run_of_rollback(tmp_path, 2, loop=0), rollback, "trace.itf.json")
+    assert bound.trace.closing is not None
+    assert bound.trace.closing.label == "rollback(k=0)"
+    with pytest.raises(UserError, match=r"no action leads from .* to"):
+        bind(run_of_rollback(tmp_path, 3, loop=0), rollback, "trace.itf.json")
+
+
+def test_a_trace_begins_in_an_initial_state(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"state 1 of the trace: .* is no initial state"):
+        bind(run_of_rollback(tmp_path, 3, first=1), compile_protocol(Rollback), "trace.itf.json")
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"states": []}, "a trace has no state"),
     ({"states": [{"x": 1}]}, "state 0 gives no value to y"),

@@ -12,9 +12,8 @@ from typing import Any
 
 from ...transpiler import ir
 from ...transpiler.erasure import as_it_runs
-from ...transpiler.fairness import same_state
 from ...transpiler.instance import Instance, instantiate
-from ...transpiler.interpreter import Arguments, Taken, attempt, begin, choices, outside
+from ...transpiler.interpreter import Arguments, Taken, attempt, outside
 from ...transpiler.naming import snake_case
 from ..counterexample import counter_example
 from ..errors import UserError
@@ -114,16 +113,9 @@ def _alike(one: Instance, other: Instance) -> bool:
 
 
 def _walk(bound: Bound, name: str) -> Walk:
-    """The walk of a trace, from the choice of init that it begins with."""
-    first, *rest = bound.trace.steps
-    if not first.state:
+    if not bound.trace.variables:
         raise UserError(f"{name}: init itself has no value in this trace, so there is no state to show")
-    for arguments in choices(bound.instance, ""):
-        outcome = begin(bound.instance, arguments)
-        if isinstance(outcome, Taken) and same_state(outcome.state, first.state):
-            trace = replace(bound.trace, steps=(TraceStep(None, arguments, outcome.state), *rest))
-            return Walk(bound.described, trace)
-    raise UserError(f"{name}: the trace does not begin in an initial state of {bound.instance.protocol.name}")
+    return Walk(bound.described, bound.trace)
 
 
 # --------------------------------------------------------------------------------------------------- for the page
