@@ -11,7 +11,7 @@ import mmap
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..transpiler import ir
 from ..transpiler.abstract_view import AbstractView
 from ..transpiler.interpreter import Taken, Undefined, holds, steps
 from ..transpiler.packing.layouts import OutsideError
+from ..transpiler.packing.patience import OutOfPatience
 from ..transpiler.packing.program import Flag, Program
 from .results import Budget, Progress
 from .searched import Counters, Violation
@@ -126,7 +127,10 @@ class Search:
         self._flagged: dict[int, dict[int, int | None]] = {}  # length → kind → the first state flagged
         self._chunk = FIRST_CHUNK
         self._thorough = False
+        self._known_wrong = False
+        self._judged = 0  # so many states
         self._told = self.started
+        self.program.patience.ask = self._look_up
 
     @property
     def generated(self) -> int:
@@ -149,7 +153,7 @@ class Search:
     def run(self) -> None:
         """Search until everything is seen, something is violated, or the budget is used up."""
         try:
-            with without_collector():
+            with without_collector(), suppress(OutOfPatience):
                 self._levels()
         except MemoryError:
             self.visited = Visited(self.program)
@@ -244,6 +248,7 @@ class Search:
         self._expand(chunk)
         if self.at_first_flag is None and self._flagged:
             # Something is wrong in this chunk: once more state by state, to see where it is first.
+            self._known_wrong = True
             self.visited.forget(mark)
             self.steps_taken, self.changing_nothing, self.terminated = counts
             self._flagged = flags
@@ -254,7 +259,7 @@ class Search:
                     self.at_first_flag = self._within(state, mark, generated)
 
     def _expand(self, chunk: list[int]) -> None:
-        mark = len(self.visited.states)
+        mark = self._judged = len(self.visited.states)
         here, beyond = self._flag(self.depth), self._flag(self.depth + 1)
         order = self.program.order
 
@@ -367,6 +372,18 @@ class Search:
         elif self.cancel.is_set():
             self.stopped = "cancelled"
         return bool(self.stopped)
+
+    def _look_up(self) -> None:
+        """In a long loop out of one state: whether to go on. What is wrong is decided beyond the limits, as ever."""
+        if self.cancel.is_set():
+            self.stopped = "cancelled"
+            raise OutOfPatience
+        if self._known_wrong or self._flagged or not self._out_of_budget(time.perf_counter()):
+            return
+        self._judge(self.visited.states[self._judged :], self._flag(self.depth + 1))
+        if not self._flagged:
+            raise OutOfPatience
+        self.stopped = ""
 
     def _tell(self, now: float, queue: int) -> None:
         if self.on_progress is not None and now - self._told >= PROGRESS_SECONDS:

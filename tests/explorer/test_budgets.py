@@ -47,6 +47,77 @@ def test_seconds() -> None:
     assert "seconds" in result.reason
 
 
+class Many(Protocol):
+    """One state with very many steps."""
+
+    most: int = const(10**12)
+    least: int = const(0)
+
+    Place = Annotated[int, Between(0, most)]
+
+    place: Place = 0
+
+    @step
+    def jump(self, where: Place) -> None:
+        needs(there=where >= self.least)
+        self.place = where
+
+    @invariant
+    def is_near(self) -> bool:
+        return self.place < 100_000_000_000
+
+
+@pytest.mark.parametrize("least", [0, 10**12], ids=["steps", "no steps"])
+def test_seconds_in_one_state(least: int) -> None:
+    """Nothing was asked between two states, and 10¹² steps come in between."""
+    job = CheckJob(instantiate(compile_protocol(Many), {"least": least}), budget=Budget(timeout=0.3))
+    found = ExplorerEngine().check(job)
+    assert (found.status, found.reason) == ("inconclusive", "not finished within 0.3 seconds")
+    assert found.stats is not None
+    assert (found.stats.distinct > 1) == (least == 0)
+
+
+def test_states_in_one_state() -> None:
+    job = CheckJob(instantiate(compile_protocol(Many)), budget=Budget(max_states=5000))
+    found = ExplorerEngine().check(job)
+    assert (found.status, found.reason) == ("inconclusive", "more than 5000 states")
+    assert found.stats is not None
+    assert 5000 < found.stats.distinct < 6000
+
+
+def test_cancelled_in_one_state() -> None:
+    cancel = threading.Event()
+    timer = threading.Timer(0.3, cancel.set)
+    timer.start()
+    found = ExplorerEngine().check(CheckJob(instantiate(compile_protocol(Many)), cancel=cancel))
+    timer.join()
+    assert (found.status, found.reason) == ("inconclusive", "cancelled")
+
+
+def test_what_is_wrong_in_a_long_loop_is_found_all_the_same() -> None:
+    """The limit comes while the steps of the only state are tried, and what they lead to was not looked at yet."""
+    instance = instantiate(compile_protocol(Far))
+    for budget in (Budget(), Budget(max_states=500)):
+        found = ExplorerEngine().check(CheckJob(instance, budget=budget))
+        assert (found.status, found.violated) == ("violated", "is_near")
+        assert found.trace is not None
+        assert found.trace.steps[-1].state == {"place": 300}
+
+
+class Far(Protocol):
+    """The same, with few enough steps to try them all."""
+
+    place: Annotated[int, Between(0, 20_000)] = 0
+
+    @step
+    def jump(self, where: Annotated[int, Between(0, 20_000)]) -> None:
+        self.place = where
+
+    @invariant
+    def is_near(self) -> bool:
+        return self.place < 300
+
+
 def test_cancelled() -> None:
     cancel = threading.Event()
     cancel.set()

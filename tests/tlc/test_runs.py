@@ -84,6 +84,16 @@ def test_outcomes(
         assert list(temporary.iterdir()) == []
 
 
+def test_numbers_beyond_32_bits(toolchain: Toolchain) -> None:
+    body = "CONSTANT N\nVARIABLE x\nInit == x = {}\nNext == UNCHANGED x\nSpec == Init /\\ [][Next]_x"
+    config = "SPECIFICATION Spec\nCONSTANT N = {}\n"
+    in_module = run_tlc(spec(body.format(2**31), config.format(0), keep="never"), toolchain).outcome
+    in_config = run_tlc(spec(body.format("N"), config.format(2**31), keep="never"), toolchain).outcome
+    assert [outcome.kind for outcome in (in_module, in_config)] == ["overflow", "overflow"]
+    assert "TLC can't handle a number this big" in in_module.message
+    assert in_config.message == f"TLC cannot read the number {2**31}"
+
+
 def test_with_each_java(any_java: Java, jar: TlcJar, temporary: Path) -> None:
     run = run_tlc(job("Safe", coverage=True), Toolchain(any_java, jar))
     assert run.outcome.kind == "no_error", run.outcome.message

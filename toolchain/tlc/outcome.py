@@ -23,6 +23,7 @@ _VIOLATED = re.compile(
     r"(?:Invariant|Action property|Property|Temporal property) (.+?) (?:is|was) violated(?:\.| by the initial state:)"
 )
 _SECOND_EXCEPTION = re.compile(r"The exception was an? ([\w.$]+)")
+_LONG_NUMBER = re.compile(r'java\.lang\.NumberFormatException\s*: For input string: "(\d+)"')
 _PARSER_NOISE = re.compile(r"(?:Parsing file|Semantic processing of module|Linting of module) ")
 _NO_EXIT_STATUS = "it was ended before it could say"
 
@@ -188,7 +189,7 @@ def _kind_of(error: Message, transcript: Transcript) -> OutcomeKind:
         if inner is not error and inner.code in codes.ERROR_KINDS:
             return codes.ERROR_KINDS[inner.code]
     if _SECOND_EXCEPTION.search(error.text):
-        return "unknown"
+        return "overflow" if _LONG_NUMBER.search(error.text) else "unknown"
     # Plain text: what the evaluator says of an index out of range, say. The position of the expression follows it.
     accompanied = any(each.code in (2102, 2103, 2147) for each in transcript.messages if each.severity == ERROR)
     return "evaluation_error" if accompanied or error.text.startswith("Attempted to ") else "unknown"
@@ -209,6 +210,8 @@ def _explained(kind: OutcomeKind, error: Message, transcript: Transcript, output
     text = inner.text if inner is not None and error.code == codes.GENERAL else error.text
     if kind == "parse_error":
         return _joined(text, output)  # the parser's errors are not framed
+    if kind == "overflow" and (number := _LONG_NUMBER.search(text)):
+        return f"TLC cannot read the number {number.group(1)}"
     if kind in ("evaluation_error", "assertion", "overflow"):
         where = next((each for each in transcript.messages if each.code == 2103), None)
         return _joined(text, where.text if where else "")

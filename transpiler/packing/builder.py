@@ -11,6 +11,7 @@ from .. import valuetypes as types
 from ..instance import Instance
 from .layouts import InternedLayout
 from .low import Low
+from .patience import Patience
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Builder:
     interned: dict[Any, InternedLayout] = field(default_factory=dict)
     tabled: dict[Low, Low] = field(default_factory=dict)
     records: dict[type, types.Record] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
 
     def __post_init__(self) -> None:
         for domain in (*self.instance.variables.values(), *self.instance.parameters.values()):
@@ -60,4 +62,5 @@ class Builder:
     @property
     def globals(self) -> dict[str, Any]:
         """Everything that the generated code finds by name."""
-        return {**{name: values for values, name in self.tables.items()}, **self.functions}
+        tables = {name: values for values, name in self.tables.items()}
+        return {"patient": self.patience, **tables, **self.functions}

@@ -153,8 +153,11 @@ def _open_loop(page: CPage, loop: Loop) -> None:
     name = identifier(loop.name)
     match loop.over:
         case range() as numbers:
+            length = numbers.stop - numbers.start  # which `len` cannot say of long ones
+            if length >= 1 << WORD:
+                raise NotInC(f"a parameter with {length:,} values")
             # A range may begin below zero: as many rounds, and the code is represented modulo the size of a Value.
-            page.open(f"for (uint64_t i_{name} = 0; i_{name} < {len(numbers)}; i_{name}++)")
+            page.open(f"for (uint64_t i_{name} = 0; i_{name} < {length}; i_{name}++)")
             start = f"{page.writer.number(numbers.start)} + " if numbers.start else ""
             page.line(f"const Value {name} = {start}(Value)i_{name};")
         case Table(table):

@@ -7,6 +7,7 @@ of the loops, as lines with their indentation.
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from . import facts as knowledge
 from . import low
 from .builder import Builder
 from .grouping import Group, Member, grouped
+from .layouts import span
 from .low import Low
+from .patience import LONG
 from .render import Writer
 from .steps import Assign, Block, Enumerated, Loop, Oblige, Table
 from .tabulate import only_field, substitute
@@ -201,8 +204,9 @@ def _note(page: Page, action: int, times: int, count: bool, live: bool) -> None:
 def _write_single(page: Page, block: Block, sink: Sink, kinds: Kinds | None, count: bool, live: bool) -> None:
     """A block with loops, obligations or names of its own."""
     depth = page.depth
-    for loop in block.loops:
-        page.line(f"for {loop.name} in {_iterable(loop)}:")
+    for place, loop in enumerate(block.loops):
+        is_long = math.prod(map(_turns, block.loops[place:])) >= LONG
+        page.line(f"for {loop.name} in {f'patient({_iterable(loop)})' if is_long else _iterable(loop)}:")
         page.depth += 1
     for item in block.items:
         match item:
@@ -219,6 +223,17 @@ def _write_single(page: Page, block: Block, sink: Sink, kinds: Kinds | None, cou
     _note(page, block.action, 1, count, live)
     sink(page, block)
     page.depth = depth
+
+
+def _turns(loop: Loop) -> int:
+    """How many turns a loop takes at most."""
+    match loop.over:
+        case range() as numbers:
+            return max(0, numbers.stop - numbers.start)
+        case Table():
+            return span(loop.layout)
+        case Enumerated(_, length):
+            return length
 
 
 def _iterable(loop: Loop) -> str:

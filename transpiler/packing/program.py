@@ -16,6 +16,7 @@ from .builder import Builder
 from .fitting import field_of
 from .layouts import Layout
 from .low import Low
+from .patience import Patience
 from .reduction import Orders, Reduction, exchange_lines, orders_text, reduction_of, representative_lines
 from .refinement import Refined, affecting, seen_lines
 from .render import STATE
@@ -67,6 +68,11 @@ class Program:
             layouts.encode(layout, state[name]) << self.frame.offsets[name]
             for name, layout in self.frame.layouts.items()
         )
+
+    @property
+    def patience(self) -> Patience:
+        """What long loops ask in between; `thorough` programs ask the same."""
+        return self.assembly.builder.patience
 
     @property
     def narrow(self) -> bool:
@@ -182,7 +188,7 @@ class Assembly:
     def function(self, name: str, parameters: str, lines: list[str]) -> Any:
         """A function in the terms of the module, with whatever it refers to."""
         text = f"def {name}({parameters}):\n" + "".join(f"{emit.INDENT}{line}\n" for line in lines)
-        module = {**self.builder.functions, **{table: values for values, table in self.builder.tables.items()}}
+        module = self.builder.globals
         exec(compile(text, f"<explorer of {self.protocol.name}>", "exec"), module)
         return module[name]
 
@@ -218,7 +224,7 @@ class Assembly:
             text=text,
             blocks=blocks,
             assembly=self,
-            globals=_execute(text, self.protocol.name, self.builder.functions),
+            globals=_execute(text, self.protocol.name, self.builder.globals),
             refined=self.refined,
             reduction=reduction,
         )
