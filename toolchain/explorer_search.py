@@ -130,7 +130,6 @@ class Search:
         self._known_wrong = False
         self._judged = 0  # so many states
         self._told = self.started
-        self.program.patience.ask = self._look_up
 
     @property
     def generated(self) -> int:
@@ -152,12 +151,16 @@ class Search:
 
     def run(self) -> None:
         """Search until everything is seen, something is violated, or the budget is used up."""
+        patience = self.program.patience
+        patience.ask = self._look_up
         try:
             with without_collector(), suppress(OutOfPatience):
                 self._levels()
         except MemoryError:
             self.visited = Visited(self.program)
             self.stopped = "out of memory"
+        finally:
+            patience.ask = lambda: None
 
     # ------------------------------------------------------------------------------------------------- levels
 
