@@ -15,8 +15,9 @@ from protocheck.toolchain.explorer import ExplorerEngine
 from protocheck.toolchain.explorer_search import Visited
 from protocheck.toolchain.results import Budget, CheckJob, EngineResult, Progress
 from protocheck.transpiler.frontend import compile_protocol
-from protocheck.transpiler.instance import instantiate
+from protocheck.transpiler.instance import Instance, instantiate
 from protocheck.transpiler.mutation import drop_guard
+from protocheck.transpiler.packing.program import compile_program
 
 from ..build import action, add, eq, guard, ints, lt, prop, protocol, var, variable
 from ..handmade import rollback
@@ -47,11 +48,12 @@ def test_seconds() -> None:
     assert "seconds" in result.reason
 
 
-class Many(Protocol):
-    """One state with very many steps."""
+class Jumping(Protocol):
+    """As many steps out of each state as wanted."""
 
     most: int = const(10**12)
     least: int = const(0)
+    bound: int = const(10**11)
 
     Place = Annotated[int, Between(0, most)]
 
@@ -64,22 +66,24 @@ class Many(Protocol):
 
     @invariant
     def is_near(self) -> bool:
-        return self.place < 100_000_000_000
+        return self.place < self.bound
+
+
+def jumping(**constants: int) -> Instance:
+    return instantiate(compile_protocol(Jumping), constants)
 
 
 @pytest.mark.parametrize("least", [0, 10**12], ids=["steps", "no steps"])
 def test_seconds_in_one_state(least: int) -> None:
     """Nothing was asked between two states, and 10¹² steps come in between."""
-    job = CheckJob(instantiate(compile_protocol(Many), {"least": least}), budget=Budget(timeout=0.3))
-    found = ExplorerEngine().check(job)
+    found = ExplorerEngine().check(CheckJob(jumping(least=least), budget=Budget(timeout=0.3)))
     assert (found.status, found.reason) == ("inconclusive", "not finished within 0.3 seconds")
     assert found.stats is not None
     assert (found.stats.distinct > 1) == (least == 0)
 
 
 def test_states_in_one_state() -> None:
-    job = CheckJob(instantiate(compile_protocol(Many)), budget=Budget(max_states=5000))
-    found = ExplorerEngine().check(job)
+    found = ExplorerEngine().check(CheckJob(jumping(), budget=Budget(max_states=5000)))
     assert (found.status, found.reason) == ("inconclusive", "more than 5000 states")
     assert found.stats is not None
     assert 5000 < found.stats.distinct < 6000
@@ -89,33 +93,33 @@ def test_cancelled_in_one_state() -> None:
     cancel = threading.Event()
     timer = threading.Timer(0.3, cancel.set)
     timer.start()
-    found = ExplorerEngine().check(CheckJob(instantiate(compile_protocol(Many)), cancel=cancel))
+    found = ExplorerEngine().check(CheckJob(jumping(), cancel=cancel))
     timer.join()
     assert (found.status, found.reason) == ("inconclusive", "cancelled")
 
 
 def test_what_is_wrong_in_a_long_loop_is_found_all_the_same() -> None:
     """The limit comes while the steps of the only state are tried, and what they lead to was not looked at yet."""
-    instance = instantiate(compile_protocol(Far))
     for budget in (Budget(), Budget(max_states=500)):
-        found = ExplorerEngine().check(CheckJob(instance, budget=budget))
+        found = ExplorerEngine().check(CheckJob(jumping(most=20_000, bound=300), budget=budget))
         assert (found.status, found.violated) == ("violated", "is_near")
         assert found.trace is not None
         assert found.trace.steps[-1].state == {"place": 300}
 
 
-class Far(Protocol):
-    """The same, with few enough steps to try them all."""
-
-    place: Annotated[int, Between(0, 20_000)] = 0
-
-    @step
-    def jump(self, where: Annotated[int, Between(0, 20_000)]) -> None:
-        self.place = where
-
-    @invariant
-    def is_near(self) -> bool:
-        return self.place < 300
+@pytest.mark.parametrize("bound", [1000, 100], ids=["holds", "violated"])
+def test_loops_that_ask_are_the_same_loops(bound: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = jumping(most=600, bound=bound)
+    expected = ExplorerEngine().check(CheckJob(instance))
+    assert " in patient(" not in compile_program(instance).text
+    monkeypatch.setattr("protocheck.transpiler.packing.emit.LONG", 0)
+    assert " in patient(" in compile_program(instance).text
+    found = ExplorerEngine().check(CheckJob(instance))
+    assert (found.status, found.violated, found.trace) == (expected.status, expected.violated, expected.trace)
+    assert (found.coverage, found.stats and found.stats.distinct) == (
+        expected.coverage,
+        expected.stats and expected.stats.distinct,
+    )
 
 
 def test_cancelled() -> None:
