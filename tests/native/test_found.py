@@ -46,6 +46,18 @@ class Less(Protocol):
         return not frozenset({True}) <= (frozenset({False}) if self.on else frozenset())
 
 
+class Compared(Protocol):
+    """The lowest bits of a state, taken out in two ways, were compared: which a strict compiler does not take."""
+
+    items: frozenset[Annotated[int, Between(0, 2)]] = frozenset({1})
+    on: bool = False
+
+    @action
+    def clear(self) -> None:
+        self.on = {item for item in self.items if item >= 0} == frozenset() | self.items
+        self.items = frozenset({0, 2}) - self.items
+
+
 class Still(Protocol):
     """No step changes anything, so that the graph has no edge: what would note one was left over."""
 
@@ -213,7 +225,7 @@ class Impossible(Protocol):
 @pytest.mark.parametrize("options", [STRICT, SANITIZED], ids=["strict", "sanitized"])
 @pytest.mark.parametrize(
     "cls",
-    [Listed, Less, Still, Strays, Follows, FixedWide, Pairs, Tabulated, Divides, Impossible],
+    [Listed, Less, Compared, Still, Strays, Follows, FixedWide, Pairs, Tabulated, Divides, Impossible],
     ids=lambda cls: str(cls.__name__),
 )
 def test_found(cls: type[Protocol], options: tuple[str, ...]) -> None:

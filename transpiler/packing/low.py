@@ -365,7 +365,7 @@ def _reduced(node: Low, at_most_zero: bool) -> Low:
 
 def same(left: Low, right: Low) -> Low:
     """Equality of two codes."""
-    if left == right:
+    if _as_bits(left) == _as_bits(right):
         return TRUE
     match left, right:
         case Const(), Const():
@@ -378,6 +378,15 @@ def same(left: Low, right: Low) -> Low:
         case (node, Const(value)) | (Const(value), node) if isinstance(node, TRUTH):
             return node if value == 1 else negate(node) if value == 0 else FALSE
     return Same(left, right)
+
+
+def _as_bits(node: Low) -> Low:
+    """The lowest bits of a word, however they are taken out of it."""
+    match node:
+        case BitOp("&", word, Const(mask)) if mask > 0 and mask & (mask + 1) == 0:
+            return Bits(word, 0, mask.bit_length(), 0, mask)
+        case _:
+            return node
 
 
 def masked(word: Low, mask: int, expected: int) -> Low:
