@@ -373,6 +373,8 @@ def same(left: Low, right: Low) -> Low:
         case (Bits() as code, Const(value)) | (Const(value), Bits() as code):
             full = (1 << code.width) - 1
             return masked(code, full, value) if 0 <= value <= full else FALSE
+        case (BitOp("&", word, Const(mask)), Const(value)) | (Const(value), BitOp("&", word, Const(mask))) if mask > 0:
+            return masked(word, mask, value)
         case (Linear(), _) | (_, Linear()):
             return equal(left, right)
         case (node, Const(value)) | (Const(value), node) if isinstance(node, TRUTH):
