@@ -21,7 +21,7 @@ from .differences import Difference, Tally
 STRICT = ("-O0", "-Wall", "-Wextra", "-Werror")
 """Compiles quickly, and lets nothing pass."""
 
-SANITIZED = ("-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZED = ("-O0", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 RACES = ("-O1", "-g", "-fsanitize=thread")
 
 
