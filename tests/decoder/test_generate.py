@@ -19,17 +19,6 @@ from .conftest import no_thread_is_left
 from .drafters import Drafts, RightDrafter, Unasked
 from .models import tiny
 
-
-@pytest.fixture(scope="module")
-def model() -> Any:
-    return tiny("gemma3")
-
-
-@pytest.fixture(scope="module")
-def prompt() -> torch.Tensor:
-    return torch.tensor([[5, 17, 3, 44, 17, 3, 9, 80, 23, 61, 7, 12]])
-
-
 # ------------------------------------------------------------------------------------------------------------- stops
 
 

@@ -25,16 +25,6 @@ from .models import tiny
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def model() -> Any:
-    return tiny("gemma3")
-
-
-@pytest.fixture(scope="module")
-def prompt() -> torch.Tensor:
-    return torch.tensor([[5, 17, 3, 44, 17, 3, 9, 80, 23, 61, 7, 12]])
-
-
 class RefusingDrafter(EmptyDrafter):
     """Refuses so many requests."""
 

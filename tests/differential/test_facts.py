@@ -131,17 +131,10 @@ def test_acceptance_starts_with_any_target() -> None:
     assert len(list(initial_states(instance))) == 14
 
 
-@pytest.mark.parametrize(("managers", "expected"), [(3, (288, 1_146, 11)), (5, (8_832, 58_146, 17))])
+@pytest.mark.parametrize(
+    ("managers", "expected"), [(3, (288, 1_146, 11)), (5, (8_832, 58_146, 17)), (7, (296_448, 2_744_706, 23))]
+)
 def test_two_phase_commit(engine: Engine, managers: int, expected: tuple[int, int, int]) -> None:
-    check_two_phase_commit(engine, managers, expected)
-
-
-@pytest.mark.parametrize("engine", ["explorer", pytest.param("tlc", marks=pytest.mark.soak)], indirect=True)
-def test_two_phase_commit_of_seven(engine: Engine) -> None:
-    check_two_phase_commit(engine, 7, (296_448, 2_744_706, 23))
-
-
-def check_two_phase_commit(engine: Engine, managers: int, expected: tuple[int, int, int]) -> None:
     members = frozenset(f"rm{number}" for number in range(1, managers + 1))
     result = check(engine, example("two_phase_commit").TwoPhaseCommit, managers=members)
     assert (result.status, counts(result)) == ("holds", expected)
